@@ -1,0 +1,40 @@
+// What a channel is: an ordered stream of bytes in both directions, whatever carries it.
+
+/** Takes what comes in on a channel. */
+export interface ChannelReader {
+  /** Bytes `input[start..end)`. The array is reused after the call: copy what must stay. */
+  data(input: Uint8Array, start: number, end: number): void;
+  /** The peer has ended its direction. */
+  end(): void;
+  /** The channel broke. */
+  error(error: Error): void;
+}
+
+/** One connection of a migration. */
+export interface Channel {
+  /** URI of the peer, for messages. */
+  readonly peer: string;
+  /**
+   * File descriptor that other threads may write whole messages to, or -1 if there is none. It is valid until
+   * `destroy`.
+   */
+  readonly fileDescriptor: number;
+  /** Starts reading; call it once. */
+  read(reader: ChannelReader): void;
+  /** Writes bytes; they may be reused when the promise resolves. @throws TransportError */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends our direction after what was written, so that the peer reads it all and then the end. */
+  end(): Promise<void>;
+  /** Drops the connection at once. */
+  destroy(): void;
+}
+
+/** A listening address. */
+export interface Listener {
+  /** URI that a source can use to reach it, with the real port. */
+  readonly uri: string;
+  /** The next connection, in the order in which they were accepted. */
+  accept(): Promise<Channel>;
+  /** Stops listening; accepted channels stay. */
+  close(): void;
+}
