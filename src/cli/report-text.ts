@@ -1,0 +1,180 @@
+// A result as text for people: pure, a list of lines.
+import type { ErrorRecord } from '../errors.ts';
+import type { PassEstimate } from '../telemetry/expected-downtime.ts';
+import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
+import { formatBytes, formatCount, formatNs, formatRate } from './format-quantity.ts';
+import { stallLines } from './report-stalls.ts';
+import { alignColumns, printable, wrap } from './text-layout.ts';
+
+/** How a report looks. */
+export interface ReportOptions {
+  /** Whether to colour with ANSI sequences; off unless asked for. */
+  readonly color?: boolean;
+}
+
+const WIDTH = 80;
+const INDENT = '  ';
+const SHORT_HASH_DIGITS = 16;
+
+type Paint = (text: string, color: 'green' | 'red' | 'yellow' | 'bold') => string;
+const SGR = { green: 32, red: 31, yellow: 33, bold: 1 } as const;
+
+function painter(color: boolean): Paint {
+  return (text, name) => (color ? `\x1b[${SGR[name]}m${text}\x1b[0m` : text);
+}
+
+function paragraph(text: string): string[] {
+  return wrap(printable(text), WIDTH - INDENT.length, INDENT).map((line) => INDENT + line);
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => INDENT + line);
+}
+
+function errorLines(error: ErrorRecord): string[] {
+  const where = [
+    error.rule === undefined ? '' : `rule ${error.rule}`,
+    error.stream === undefined ? '' : `stream ${error.stream}`,
+    error.offset === undefined ? '' : `offset ${error.offset}`,
+    error.state === undefined ? '' : `state ${error.state}`,
+  ].filter((part) => part !== '');
+  // Only the first line of an error that is not ours is its message; the stack belongs to the log.
+  const message = error.message.split('\n', 1)[0]!;
+  return paragraph(`${error.code}: ${message}${where.length === 0 ? '' : ` (${where.join(', ')})`}`);
+}
+
+/** Only a completed migration whose guest was verified is good news: QEMU itself completes with pages missing. */
+function statusLine(result: MigrationResult, paint: Paint): string {
+  const { status, guestVerified } = result;
+  const color = status !== 'completed' ? 'red' : guestVerified ? 'green' : 'yellow';
+  const verdict = status === 'completed' && !guestVerified ? `${status}, guest not verified` : status;
+  const { totalNs, downtimeNs } = result.times;
+  return `${result.role}: ${paint(verdict, color)} in ${formatNs(totalNs)}, downtime ${downtimeNs === null ? 'not known' : formatNs(downtimeNs)}`;
+}
+
+function negotiatedLines(result: MigrationResult): string[] {
+  const rows = [['block', 'source page', 'destination page', 'placement page']];
+  for (const block of result.negotiated) {
+    rows.push([
+      printable(block.block),
+      formatBytes(block.sourceHostPageBytes),
+      formatBytes(block.destinationHostPageBytes),
+      formatBytes(block.placementPageBytes),
+    ]);
+  }
+  return alignColumns(rows, 24);
+}
+
+function passLines(passes: readonly PassEstimate[]): string[] {
+  const rows = [['pass', 'took', 'sent', 'remaining', 'expected', 'before 3.0', 'own', 'own old', '']];
+  for (const pass of passes) {
+    const { overPass } = pass;
+    // A star: QEMU's figures were not updated in this pass, they are older or still the limit.
+    const mark = pass.updatedInPass ? '' : '*';
+    rows.push([
+      String(pass.pass),
+      formatNs(pass.durationNs),
+      formatBytes(pass.bytesSent),
+      formatBytes(pass.remainingBytes),
+      formatNs(pass.expectedDowntimeNs) + mark,
+      formatNs(pass.expectedDowntimeOldNs) + mark,
+      formatNs(overPass.expectedDowntimeNs),
+      formatNs(overPass.expectedDowntimeOldNs),
+      pass.converges || overPass.converges ? 'ok' : '',
+    ]);
+  }
+  const lines = alignColumns(rows, 4);
+  if (passes.some((pass) => !pass.updatedInPass))
+    lines.push('* not updated in this pass, too short for QEMU; own: over the pass alone');
+  if (passes.some((pass) => pass.converges || pass.overPass.converges))
+    lines.push('ok: less remained than the downtime limit lets through');
+  return lines;
+}
+
+function countLines(result: MigrationResult): string[] {
+  const { pages, bytes, wire } = result;
+  const rows = [
+    [
+      'target pages',
+      `precopy ${formatCount(pages.precopy)}, background ${formatCount(pages.postcopyBackground)}, requested ${formatCount(pages.requested)}`,
+    ],
+    ['', `zero ${formatCount(pages.zero)}, duplicate ${formatCount(pages.duplicate)}`],
+    [
+      'bytes',
+      `wire ${formatBytes(bytes.wire)}, discarded ${formatBytes(bytes.discarded)}, amplified ${formatBytes(bytes.amplified)}`,
+    ],
+    ['wire rate', `mean ${formatRate(wire.bytesPerSecond)}, peak ${formatRate(wire.peakBytesPerSecond)}`],
+  ];
+  const lines = rows.map(([name, text]) => `${name!.padEnd(14)}${text}`);
+  return [...indented(lines), ...paragraph(`link: ${wire.note}`)];
+}
+
+function machineryLine({ machinery }: MigrationResult): string {
+  if (machinery === null) return 'not calibrated';
+  const { clockNs, wakeNs, wakeRounds, threadCount, nodeVersion } = machinery;
+  return `clock ${formatNs(clockNs)}, waking a thread p50 ${formatNs(wakeNs.p50)} p99 ${formatNs(wakeNs.p99)} (${wakeRounds} rounds), ${threadCount} hardware threads, Node ${nodeVersion}`;
+}
+
+function verificationLines(result: MigrationResult, paint: Paint): string[] {
+  const verdict = result.guestVerified
+    ? paint('guest verified', 'green')
+    : paint('guest not verified', 'yellow');
+  const hashes = Object.entries(result.ramSha256).map(([block, hash]) => [
+    printable(block),
+    `sha256 ${printable(hash).slice(0, SHORT_HASH_DIGITS)}…`,
+  ]);
+  return [verdict, ...paragraph(result.guestVerification), ...indented(alignColumns(hashes, 24))];
+}
+
+/** A titled part; left out if it has no lines. */
+function part(title: string, lines: readonly string[], paint: Paint): string[] {
+  return lines.length === 0 ? [] : ['', paint(title, 'bold'), ...lines];
+}
+
+function stepLines(step: DemoStep, number: number, paint: Paint): string[] {
+  const lines = [
+    '',
+    paint(printable(`step ${number}: ${step.name}`), 'bold'),
+    ...paragraph(`expected: ${step.expectation}`),
+  ];
+  for (const [end, result] of [
+    ['source', step.source],
+    ['destination', step.destination],
+  ] as const) {
+    if (result === null) lines.push(`${INDENT}${end}: ended without a result`);
+    else
+      lines.push(
+        INDENT + statusLine(result, paint),
+        ...(result.error === undefined ? [] : errorLines(result.error)),
+      );
+  }
+  lines.push(INDENT + (step.met ? paint('as expected', 'green') : paint('NOT as expected', 'red')));
+  return lines;
+}
+
+/**
+ * A result as lines of at most 80 columns without ANSI sequences; pass `color` to have them.
+ * Control characters in names and reasons that came from a peer are replaced.
+ */
+export function reportLines(result: MigrationResult | DemoResult, options: ReportOptions = {}): string[] {
+  const paint = painter(options.color ?? false);
+  const lines: string[] = [];
+  if ('steps' in result) {
+    lines.push(`scenario ${printable(result.scenario)}`);
+    for (const [i, step] of result.steps.entries()) lines.push(...stepLines(step, i + 1, paint));
+    lines.push('');
+  }
+  lines.push(statusLine(result, paint));
+  if (result.error !== undefined) lines.push(...errorLines(result.error));
+  const phases = Object.entries(result.times.phases).map(([name, ns]) => `${name} ${formatNs(ns)}`);
+  lines.push(...paragraph(phases.join(', ')));
+  if (result.negotiated.length > 0)
+    lines.push(...part('Page sizes', indented(negotiatedLines(result)), paint));
+  lines.push(...part('Moved', countLines(result), paint));
+  if (result.passes.length > 0)
+    lines.push(...part('Precopy passes, expected downtime', indented(passLines(result.passes)), paint));
+  if (result.stalls !== null) lines.push(...part('Stalls', indented(stallLines(result.stalls)), paint));
+  lines.push(...part('Machinery of the emulation', paragraph(machineryLine(result)), paint));
+  lines.push('', ...verificationLines(result, paint));
+  return lines;
+}

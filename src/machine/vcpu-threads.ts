@@ -1,0 +1,58 @@
+// Starts the threads of a guest's vCPUs.
+
+import { Worker } from 'node:worker_threads';
+import { type ErrorRecord, fromErrorRecord, GuestError } from '../errors.ts';
+import type { GuestTrace } from './guest-programs.ts';
+import type { SharedRamImage } from './ram-block.ts';
+import type { SharedVcpuControl } from './vcpu-control.ts';
+
+/** What a vCPU thread is given. A thread entry of another room may be given more, through `extra`. */
+export interface VcpuThreadData {
+  readonly index: number;
+  readonly ram: SharedRamImage;
+  readonly control: SharedVcpuControl;
+  readonly trace?: GuestTrace | undefined;
+}
+
+/** How to start vCPU threads. */
+export interface VcpuThreadOptions extends Omit<VcpuThreadData, 'index'> {
+  /** Module that each thread runs; by default the one for RAM that is all present. */
+  readonly entry?: URL;
+  /** More worker data, for another entry. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** Running vCPU threads. */
+export interface VcpuThreads {
+  readonly workers: readonly Worker[];
+  /** Resolves when all threads have ended, rejects with the first error that one of them posts or throws. */
+  readonly ended: Promise<void>;
+}
+
+// Code runs from dist/, and the compiler does not rewrite the endings of URLs.
+const DEFAULT_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
+
+/**
+ * Starts one thread per vCPU of `control`; they park, and run from the states in their slots when told to.
+ * `ended` may reject with GuestError `vcpu-thread-died`.
+ */
+export function startVcpuThreads(options: VcpuThreadOptions): VcpuThreads {
+  const { entry = DEFAULT_ENTRY, extra, ...common } = options;
+  const workers = Array.from({ length: options.control.vcpuCount }, (_, index) => {
+    return new Worker(entry, { workerData: { ...extra, ...common, index }, name: `vcpu/${index}` });
+  });
+  const ended = Promise.all(workers.map(untilEnded)).then(() => undefined);
+  // Who does not look at it must not be killed by it: the control tells of a failed vCPU too.
+  ended.catch(() => undefined);
+  return { workers, ended };
+}
+
+function untilEnded(worker: Worker, index: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (record: ErrorRecord) => reject(fromErrorRecord(record)));
+    worker.once('error', (cause) => {
+      reject(new GuestError('vcpu-thread-died', `the thread of vCPU ${index} died: ${cause}`, { cause }));
+    });
+    worker.once('exit', () => resolve());
+  });
+}

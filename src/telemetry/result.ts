@@ -1,0 +1,120 @@
+// The result of a migration as each command gives it with --json; docs/result.schema.json says the same to others.
+import type { ErrorRecord } from '../errors.ts';
+import type { Calibration } from './calibrate.ts';
+import type { PassEstimate } from './expected-downtime.ts';
+import type { FaultRecord, StallSummary } from './stalls.ts';
+
+/** How a migration ended. Success without `guestVerified` is not success. */
+export type MigrationStatus = 'completed' | 'failed' | 'cancelled' | 'postcopy-paused';
+
+/** Page sizes of one RAM block, as agreed. */
+export interface NegotiatedBlock {
+  readonly block: string;
+  /** Host page at the source; `null` where this end was not told. */
+  readonly sourceHostPageBytes: number | null;
+  /** Host page at the destination; `null` where this end was not told. */
+  readonly destinationHostPageBytes: number | null;
+  /** Unit that the destination places at once; `null` if the migration was refused before it was agreed. */
+  readonly placementPageBytes: number | null;
+}
+
+/** Target pages that passed; `null` where this end cannot know. */
+export interface PageCounts {
+  /** Sent before the switchover. */
+  readonly precopy: number | null;
+  /** Sent after it, unasked. */
+  readonly postcopyBackground: number | null;
+  /** Sent because a vCPU waited. */
+  readonly requested: number | null;
+  /** Of all these, sent as a zero page. */
+  readonly zero: number | null;
+  /** Arrived for a host page that was present already, and dropped. */
+  readonly duplicate: number | null;
+}
+
+/** Bytes; `null` where this end cannot know. */
+export interface ByteCounts {
+  /** All bytes on the wire from source to destination, on all channels. */
+  readonly wire: number | null;
+  /** Memory that the source told the destination to discard. */
+  readonly discarded: number | null;
+  /** Of these, bytes that had been sent and were clean: the price of rounding to placement pages. */
+  readonly amplified: number | null;
+}
+
+/** Durations in ns. */
+export interface ResultTimes {
+  readonly totalNs: number;
+  /** Last source vCPU stopped to first destination vCPU running; `null` where this end cannot know. */
+  readonly downtimeNs: number | null;
+  /** Duration of each phase by its name, in the order in which they came. */
+  readonly phases: Readonly<Record<string, number>>;
+}
+
+/** Achieved rate of the wire, from which the floors of the stalls are computed. */
+export interface WireResult {
+  /** Mean over the whole migration; `null` if not measured. */
+  readonly bytesPerSecond: number | null;
+  /** Highest over a window of about 50 ms; `null` if not measured. */
+  readonly peakBytesPerSecond: number | null;
+  /** What the link was: loopback, shaped to a rate, and by what means. */
+  readonly note: string;
+}
+
+/** The guest at the end of the run. */
+export interface GuestResult {
+  /** MMU that its rules follow, `radix` or `hash`; `null` where this end was not told. */
+  readonly mmu: string | null;
+  /** The largest page that the guest was told it may use; `null` where this end was not told. */
+  readonly largestPageBytes: number | null;
+  /** `count` is the number of memory accesses that the vCPU has done since its start, at both ends together. */
+  readonly vcpus: readonly { readonly index: number; readonly program: string; readonly count: number }[];
+}
+
+/** Result of one end of a migration. */
+export interface MigrationResult {
+  readonly status: MigrationStatus;
+  readonly role: 'source' | 'destination' | 'demo';
+  /** True only after the final RAM was hashed and equals that of the same guest run without migration. */
+  readonly guestVerified: boolean;
+  /** Why `guestVerified` is what it is, in words. */
+  readonly guestVerification: string;
+  /** SHA-256 of the final RAM, 64 hex digits by block name. Empty if it was not hashed. */
+  readonly ramSha256: Readonly<Record<string, string>>;
+  readonly negotiated: readonly NegotiatedBlock[];
+  readonly pages: PageCounts;
+  readonly bytes: ByteCounts;
+  readonly times: ResultTimes;
+  /** Precopy passes. Empty at a destination, which knows nothing of them. */
+  readonly passes: readonly PassEstimate[];
+  /** `null` at a source, where no vCPU waits for pages. */
+  readonly stalls: StallSummary | null;
+  /** Each fault, in order of time, where they were asked for. */
+  readonly faults?: readonly FaultRecord[];
+  /** `null` if it was not calibrated. */
+  readonly machinery: Calibration | null;
+  readonly wire: WireResult;
+  /** Why the migration did not complete. */
+  readonly error?: ErrorRecord;
+  /** `null` if this end never learned of a guest. */
+  readonly guest: GuestResult | null;
+}
+
+/** One migration of a demo. */
+export interface DemoStep {
+  readonly name: string;
+  /** What should happen, in words. */
+  readonly expectation: string;
+  /** Whether it did. */
+  readonly met: boolean;
+  /** Results of the two processes; `null` for one that ended without a result. */
+  readonly source: MigrationResult | null;
+  readonly destination: MigrationResult | null;
+}
+
+/** Result of `demo`: the figures of its last step as seen from both ends, and the steps. */
+export interface DemoResult extends MigrationResult {
+  readonly role: 'demo';
+  readonly scenario: string;
+  readonly steps: readonly DemoStep[];
+}
