@@ -1,0 +1,129 @@
+// Counts what has come of each host page, over all channels.
+import { MemoryMapError, StateError } from '../errors.ts';
+import type { RamBlock, RamImage } from '../machine/ram-block.ts';
+import { hex } from '../protocol/bytes.ts';
+import { PAGE_STATE } from '../machine/page-state.ts';
+
+/** What has come of one block. */
+export class BlockTally {
+  readonly ram: RamBlock;
+  /** Place of the block in the RAM list. */
+  readonly index: number;
+  readonly pagesPerHostPage: number;
+  /** Host pages that are not present. */
+  missingCount: number;
+  /** Host pages of which some target pages came, but not all. */
+  partialCount = 0;
+  readonly #received: Uint32Array;
+
+  constructor(ram: RamBlock, index: number) {
+    this.ram = ram;
+    this.index = index;
+    this.pagesPerHostPage = ram.targetPagesPerHostPage;
+    this.missingCount = ram.hostPageCount;
+    this.#received = new Uint32Array(ram.hostPageCount);
+  }
+
+  /** Counts a target page that came for the first time; returns whether its host page is complete now. */
+  countReceived(hostPage: number): boolean {
+    const count = this.#received[hostPage]! + 1;
+    this.#received[hostPage] = count;
+    if (count === 1) this.partialCount += 1;
+    if (count !== this.pagesPerHostPage) return false;
+    this.partialCount -= 1;
+    return true;
+  }
+
+  /** Makes a host page present. */
+  publish(hostPage: number): void {
+    if (this.ram.publish(hostPage) !== PAGE_STATE.PRESENT) this.missingCount -= 1;
+  }
+
+  /** Forgets what had come of some host pages that the RAM block has forgotten, or is about to. */
+  forget(firstHostPage: number, hostPageCount: number): void {
+    for (let hostPage = firstHostPage; hostPage < firstHostPage + hostPageCount; hostPage += 1) {
+      const count = this.#received[hostPage]!;
+      if (count > 0 && count < this.pagesPerHostPage) this.partialCount -= 1;
+      this.#received[hostPage] = 0;
+    }
+  }
+
+  /** The first host page for which `matches` holds; undefined if there is none. */
+  firstHostPage(matches: (received: number, isPresent: boolean) => boolean): number | undefined {
+    for (let hostPage = 0; hostPage < this.#received.length; hostPage += 1) {
+      const isPresent = this.ram.pageState(hostPage) === PAGE_STATE.PRESENT;
+      if (matches(this.#received[hostPage]!, isPresent)) return hostPage;
+    }
+    return undefined;
+  }
+}
+
+/** What has come of all RAM. */
+export class RamTally {
+  readonly blocks: readonly BlockTally[];
+  /** Whether pages follow postcopy rules: from LISTEN on (rule D84). */
+  isPostcopy = false;
+  precopyPages = 0;
+  backgroundPages = 0;
+  requestedPages = 0;
+  zeroPages = 0;
+  duplicatePages = 0;
+  discardedPages = 0;
+
+  constructor(ram: RamImage) {
+    this.blocks = ram.blocks.map((block, index) => new BlockTally(block, index));
+  }
+
+  find(name: string): BlockTally | undefined {
+    return this.blocks.find((block) => block.ram.name === name);
+  }
+
+  /** Discards ranges of a block in order; those before a bad one stay discarded (rule D45). @throws MemoryMapError */
+  discard(name: string, ranges: readonly { readonly start: number; readonly length: number }[]): void {
+    const block = this.find(name);
+    if (block === undefined) {
+      throw new MemoryMapError('unknown-block', `discard: expected a RAM block of ours, found '${name}'`, {
+        rule: 'D38',
+      });
+    }
+    for (const { start, length } of ranges) {
+      const first = start / block.ram.hostPageBytes;
+      const count = length / block.ram.hostPageBytes;
+      let presentCount = 0;
+      const isInside = Number.isInteger(first) && Number.isInteger(count) && first + count <= block.ram.hostPageCount;
+      for (let hostPage = first; isInside && hostPage < first + count; hostPage += 1) {
+        if (block.ram.pageState(hostPage) === PAGE_STATE.PRESENT) presentCount += 1;
+      }
+      block.ram.discardRange(start, length);
+      block.missingCount += presentCount;
+      block.forget(first, count);
+      this.discardedPages += count * block.pagesPerHostPage;
+    }
+  }
+
+  /** @throws StateError `page-missing` that names the first page, unless every host page is present */
+  checkComplete(): void {
+    for (const block of this.blocks) {
+      if (block.missingCount === 0) continue;
+      const hostPage = block.firstHostPage((_received, isPresent) => !isPresent)!;
+      throw new StateError(
+        'page-missing',
+        `expected every page before the end, found ${block.missingCount} host pages of block '${block.ram.name}' missing, the first at offset ${hex(hostPage * block.ram.hostPageBytes)}`,
+        { rule: 'S33' },
+      );
+    }
+  }
+
+  /** @throws MemoryMapError `host-page-partial` that names a host page of which precopy sent a part that was not discarded */
+  checkWholeHostPages(): void {
+    for (const block of this.blocks) {
+      if (block.partialCount === 0) continue;
+      const hostPage = block.firstHostPage((received) => received > 0 && received < block.pagesPerHostPage)!;
+      throw new MemoryMapError(
+        'host-page-partial',
+        `expected host page ${hostPage} of block '${block.ram.name}' (offset ${hex(hostPage * block.ram.hostPageBytes)}) whole or discarded at LISTEN, found a part of it`,
+        { rule: 'S12' },
+      );
+    }
+  }
+}

@@ -1,0 +1,63 @@
+// What the source's main thread and its migration thread tell each other.
+import type { ErrorRecord } from '../errors.ts';
+import type { SharedRamImage } from '../machine/ram-block.ts';
+import type { SharedVcpuControl } from '../machine/vcpu-control.ts';
+import type { Profile } from '../protocol/profile.ts';
+import type { PassEstimate } from '../telemetry/expected-downtime.ts';
+import type { ChannelUri } from '../transport/uri.ts';
+import type { BlockPlacement } from './negotiation.ts';
+import type { OutgoingCounters, OutgoingOptions } from './outgoing.ts';
+import type { OutgoingState } from './outgoing-states.ts';
+
+/** What the migration thread is started with. */
+export interface OutgoingThreadData {
+  readonly uri: ChannelUri;
+  readonly ram: SharedRamImage;
+  readonly control: SharedVcpuControl;
+  /** Payload of the section `postcopy/guest`. */
+  readonly guestDescription: Uint8Array;
+  readonly options: OutgoingOptions;
+  readonly profile: Profile;
+  /** How long the peer may keep us waiting, for a connection, an answer, or room to write. */
+  readonly timeoutMs: number;
+  /** Bytes per second before the switchover, and for background pages after it; 0 is unlimited. */
+  readonly maxBandwidth: number;
+  readonly maxPostcopyBandwidth: number;
+}
+
+/** Asks for a cancel; once the guest may be at the destination only `force` does it. */
+export interface ToOutgoingThread {
+  readonly kind: 'cancel';
+  readonly force: boolean;
+}
+
+/** How an outgoing migration ended. */
+export interface OutgoingReport {
+  readonly state: OutgoingState;
+  readonly hasGivenGuestAway: boolean;
+  readonly isNegotiated: boolean;
+  readonly placements: readonly BlockPlacement[];
+  readonly counters: OutgoingCounters;
+  readonly passes: readonly PassEstimate[];
+  readonly requestCount: number;
+  /** Begin of each phase in monotonic ns. */
+  readonly phaseStartsNs: readonly (readonly [string, number])[];
+  readonly endNs: number;
+  /** When the last vCPU stopped, in monotonic ns; null if none was stopped. */
+  readonly guestStoppedNs: number | null;
+  readonly bytesPerSecond: number | null;
+  readonly peakBytesPerSecond: number | null;
+  readonly error?: ErrorRecord;
+}
+
+/** What the migration thread tells. */
+export type ToMain =
+  | {
+      readonly kind: 'progress';
+      readonly phase: string;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+      readonly wireBytes: number;
+    }
+  | { readonly kind: 'cancel-refused' }
+  | { readonly kind: 'done'; readonly report: OutgoingReport };

@@ -1,0 +1,227 @@
+// Thread that drives an outgoing migration over its channel: performs the steps, watches the clock and the return path.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { MigrationError, toErrorRecord, TransportError } from '../errors.ts';
+import { RamImage } from '../machine/ram-block.ts';
+import { VcpuControl } from '../machine/vcpu-control.ts';
+import { encodeVcpuState } from '../machine/vcpu-state.ts';
+import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
+import { monotonicNs } from '../telemetry/clock.ts';
+import { WireRate } from '../telemetry/wire-rate.ts';
+import type { Channel } from '../transport/channel.ts';
+import { connectChannel } from '../transport/open.ts';
+import { BandwidthLimit } from './bandwidth-limit.ts';
+import { OutgoingMigration, type OutgoingStep } from './outgoing.ts';
+import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
+
+const data = workerData as OutgoingThreadData;
+const PROGRESS_MS = 100;
+/** vCPUs look at their command many times in a millisecond; one that does not stop in this time never will. */
+const STOP_TIMEOUT_MS = 5000;
+/** How long a reason may take to leave before the connection is dropped all the same. */
+const FAREWELL_MS = 1000;
+/** A peer that left may have said why just before: so long its last words are awaited when a write fails. */
+const LAST_WORDS_MS = 300;
+
+const ram = new RamImage(data.ram);
+const control = new VcpuControl(data.control);
+const migration = new OutgoingMigration(ram, data.options);
+const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record), { profile: data.profile });
+returnPath.extension = data.options.negotiate;
+
+let channel: Channel | undefined;
+let failure: unknown;
+let wake: (() => void) | undefined;
+let guestStoppedNs: number | null = null;
+let rate = new WireRate(monotonicNs());
+
+function post(message: ToMain): void {
+  parentPort!.postMessage(message);
+}
+
+/** Keeps the first failure: what follows is its echo. */
+function fail(error: unknown): void {
+  failure ??= error;
+  wake?.();
+}
+
+/** Waits until `isDone`, a failure, or the time-out. */
+async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!isDone() && failure === undefined) {
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) {
+      throw new TransportError('peer-silent', `expected ${what} within ${timeoutMs} ms, found nothing`, {
+        stream: 'return path',
+        state: migration.state,
+      });
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, leftMs);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    wake = undefined;
+  }
+  if (failure !== undefined) throw failure;
+}
+
+function listenToReturnPath(to: Channel): void {
+  to.read({
+    data(input, start, end) {
+      if (failure !== undefined) return;
+      try {
+        returnPath.push(input.subarray(start, end));
+      } catch (error) {
+        fail(error);
+      }
+      wake?.();
+    },
+    end() {
+      try {
+        returnPath.end();
+      } catch (error) {
+        fail(error);
+      }
+      if (migration.state !== 'completed') {
+        fail(new TransportError('peer-closed', 'the destination closed the connection before SHUT'));
+      }
+    },
+    error: fail,
+  });
+}
+
+/** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
+async function write(bytes: Uint8Array): Promise<void> {
+  let isWritten = false;
+  channel!.write(bytes).then(
+    () => {
+      isWritten = true;
+      wake?.();
+    },
+    async (error: unknown) => {
+      await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+      fail(error);
+    },
+  );
+  await nextTurn();
+  if (!isWritten || failure !== undefined) await waitFor(() => isWritten, 'the destination to read', data.timeoutMs);
+}
+
+function stopGuest(): void {
+  control.stop();
+  if (!control.waitAllParked(STOP_TIMEOUT_MS)) {
+    throw new MigrationError('vcpu-does-not-stop', `a vCPU did not stop within ${STOP_TIMEOUT_MS} ms`);
+  }
+  guestStoppedNs = 0;
+  const vcpus = Array.from({ length: control.vcpuCount }, (_, index) => {
+    guestStoppedNs = Math.max(guestStoppedNs!, control.parkedAtNs(index));
+    return { idstr: 'postcopy/vcpu', instanceId: index, versionId: 1, payload: encodeVcpuState(control.readState(index)) };
+  });
+  migration.devices = [
+    { idstr: 'postcopy/guest', instanceId: 0, versionId: 1, payload: data.guestDescription },
+    ...vcpus,
+  ];
+}
+
+async function perform(step: OutgoingStep, limits: { precopy: BandwidthLimit; background: BandwidthLimit }): Promise<void> {
+  if (step.do === 'stop-guest') {
+    stopGuest();
+  } else if (step.do === 'await-return-path') {
+    await waitFor(step.isHere, step.what, data.timeoutMs);
+  } else {
+    const limit = step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
+    const pauseMs = limit?.pauseMs(step.bytes.length, performance.now()) ?? 0;
+    if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
+    await write(step.bytes);
+    rate.add(step.bytes.length, monotonicNs());
+  }
+}
+
+/** Keeps to the bandwidth limit; a request ends the pause, because it is urgent. */
+async function pauseUnlessRequested(pauseMs: number): Promise<void> {
+  const before = migration.requestCount;
+  const deadlineMs = performance.now() + pauseMs;
+  await waitFor(() => migration.requestCount > before || performance.now() >= deadlineMs - 0.5, '', pauseMs + 1).catch(
+    (error: unknown) => {
+      if (failure !== undefined) throw error; // else the pause is over
+    },
+  );
+}
+
+async function migrate(): Promise<void> {
+  channel = await connectChannel(data.uri, data.timeoutMs);
+  if (failure !== undefined) throw failure;
+  listenToReturnPath(channel);
+  rate = new WireRate(monotonicNs());
+  const limits = {
+    precopy: new BandwidthLimit(data.maxBandwidth),
+    background: new BandwidthLimit(data.maxPostcopyBandwidth),
+  };
+  const steps = migration.run();
+  for (let step = steps.next(monotonicNs()); step.done !== true; step = steps.next(monotonicNs())) {
+    if (failure !== undefined) throw failure;
+    await perform(step.value, limits);
+  }
+}
+
+async function leave(error: unknown): Promise<void> {
+  const reason = error instanceof Error ? error.message : String(error);
+  const farewell = channel === undefined ? undefined : migration.farewell(reason);
+  if (farewell !== undefined) {
+    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS));
+    await Promise.race([channel!.write(farewell).then(() => channel!.end()), late]).catch(() => undefined);
+  }
+  channel?.destroy();
+}
+
+function report(error: unknown): OutgoingReport {
+  return {
+    state: migration.state,
+    hasGivenGuestAway: migration.hasGivenGuestAway,
+    isNegotiated: migration.isNegotiated,
+    placements: migration.placements,
+    counters: migration.counters,
+    passes: migration.passes,
+    requestCount: migration.requestCount,
+    phaseStartsNs: [...migration.phaseStartsNs],
+    endNs: monotonicNs(),
+    guestStoppedNs,
+    bytesPerSecond: rate.meanBytesPerSecond,
+    peakBytesPerSecond: rate.peakBytesPerSecond,
+    ...(error === undefined ? {} : { error: toErrorRecord(error) }),
+  };
+}
+
+parentPort!.on('message', (message: ToOutgoingThread) => {
+  if (migration.hasGivenGuestAway && !message.force) {
+    post({ kind: 'cancel-refused' });
+    return;
+  }
+  fail(new MigrationError('cancelled', 'the migration was cancelled'));
+});
+
+const progress = setInterval(() => {
+  const doneBytes = ram.totalBytes - migration.remainingPages * TARGET_PAGE_BYTES;
+  const phase = [...migration.phaseStartsNs.keys()].at(-1) ?? 'connect';
+  post({ kind: 'progress', phase, doneBytes, totalBytes: ram.totalBytes, wireBytes: migration.counters.wireBytes });
+}, PROGRESS_MS);
+
+let ending: unknown;
+try {
+  await migrate();
+  await channel!.end();
+} catch (error) {
+  ending = error;
+  const isCancelled = error instanceof MigrationError && error.code === 'cancelled';
+  if (migration.state !== 'failed' && migration.state !== 'completed') {
+    migration.advance(isCancelled && !migration.hasGivenGuestAway ? 'cancel' : 'error');
+  }
+  await leave(error);
+}
+clearInterval(progress);
+post({ kind: 'done', report: report(ending) });
+parentPort!.close();
