@@ -7,7 +7,7 @@ import { runVcpu } from '../../src/machine/vcpu.ts';
 import { GuestStopped, VCPU_COMMAND, VcpuControl } from '../../src/machine/vcpu-control.ts';
 import type { VcpuThreadData } from '../../src/machine/vcpu-threads.ts';
 
-const data = workerData as VcpuThreadData;
+const data = workerData as VcpuThreadData & { readonly lookEveryMs: number };
 const control = new VcpuControl(data.control);
 const image = new RamImage(data.ram);
 const requests = new BroadcastChannel('page-requests');
@@ -17,7 +17,7 @@ const memory = new GuestMemory({
   tracksDirty: false,
   onFault: (block, hostPage) => {
     if (block.claim(hostPage)) requests.postMessage({ block: block.name, hostPage });
-    while (!block.waitWhileMissing(hostPage, 5)) {
+    while (!block.waitWhileMissing(hostPage, data.lookEveryMs)) {
       if (control.command() !== VCPU_COMMAND.RUN) throw new GuestStopped();
     }
   },

@@ -74,11 +74,12 @@ t.test('a file goes into the system blocks one after the other', (t) => {
     { code: 'reference-mismatch' },
     'another file',
   );
-  writeFileSync(path, Buffer.alloc(16385));
-  t.throws(() => fillFromFile(RamImage.allocate(specs, 'present'), path), {
-    name: 'OptionError',
-    code: 'ram-image-too-large',
-  });
+  const fresh = RamImage.allocate(specs, 'present');
+  const tooLarge = { name: 'OptionError', code: 'ram-image-too-large' };
+  writeFileSync(path, Buffer.alloc(16385, 1));
+  t.throws(() => fillFromFile(fresh, path), tooLarge);
+  t.equal(fresh.get('mem0').isZeroPage(0), true, 'refused before it is read');
+  t.throws(() => fillFromFile(fresh, '/dev/zero'), tooLarge, 'a file that does not tell its length');
   t.throws(() => fillFromFile(image, join(path, 'none')), { code: 'ram-image-unreadable' });
   t.throws(() => fillFromFile(image, t.testdirName), { code: 'ram-image-unreadable' }, 'a directory');
   t.end();

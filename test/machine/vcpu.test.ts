@@ -82,7 +82,13 @@ t.test('a guest goes on elsewhere, page by page, exactly where it stopped', asyn
     }
     block.publish(hostPage);
   };
-  const threads = startVcpuThreads({ ram: image.shared, control: control.shared, entry: FAULTING_ENTRY });
+  // Each waits for its page for ever: only the notify of `publish` can wake it.
+  const threads = startVcpuThreads({
+    ram: image.shared,
+    control: control.shared,
+    entry: FAULTING_ENTRY,
+    extra: { lookEveryMs: Number.POSITIVE_INFINITY },
+  });
   t.equal(await control.waitAllParkedAsync(PATIENCE_MS), true, 'they park before they have a state');
   for (const state of states(source.control)) {
     control.writeState(state.index, decodeVcpuState(encodeVcpuState(state)));
@@ -105,6 +111,33 @@ t.test('a guest goes on elsewhere, page by page, exactly where it stopped', asyn
   requests.close();
 });
 
+t.test('passes over the dirty pages of a running guest leave nothing behind', async (t) => {
+  const { image, control } = smallGuest('random', 2);
+  const mirror = RamImage.allocate(SMALL_BLOCKS, 'present');
+  for (const block of image.blocks) block.dirty.setRange(0, block.targetPageCount);
+  const copyDirty = () => {
+    for (const [b, block] of image.blocks.entries()) {
+      block.dirty.takeFrom(block.dirtyLog);
+      for (let page = block.dirty.nextSet(0); page !== -1; page = block.dirty.nextSet(page + 1)) {
+        block.dirty.clear(page);
+        mirror.blocks[b]!.copyIn(page * 4096, block.targetPageBytes(page), 0, 4096);
+      }
+    }
+  };
+  const threads = startVcpuThreads({ ram: image.shared, control: control.shared });
+  for (let round = 0; round < 20; round += 1) {
+    control.run();
+    await untilEachDid(control, 500);
+    for (let pass = 0; pass < 20; pass += 1) copyDirty();
+    control.stop();
+    t.equal(await control.waitAllParkedAsync(PATIENCE_MS), true);
+    copyDirty();
+    t.same(hashes(mirror), hashes(image), `round ${round}`);
+  }
+  control.exit();
+  await threads.ended;
+});
+
 t.test('a vCPU that waits for a page parks when told to, with its access not done', async (t) => {
   const { control, initial } = smallGuest('sequential', 2);
   const image = RamImage.allocate(SMALL_BLOCKS, 'missing');
@@ -116,7 +149,12 @@ t.test('a vCPU that waits for a page parks when told to, with its access not don
       if (count === 2) resolve();
     };
   });
-  const threads = startVcpuThreads({ ram: image.shared, control: control.shared, entry: FAULTING_ENTRY });
+  const threads = startVcpuThreads({
+    ram: image.shared,
+    control: control.shared,
+    entry: FAULTING_ENTRY,
+    extra: { lookEveryMs: 5 },
+  });
   control.run();
   await asked;
   t.equal(control.status(0), 'blocked');
@@ -137,16 +175,14 @@ t.test('a vCPU that waits for a page parks when told to, with its access not don
   requests.close();
 });
 
-t.test('a paced vCPU wakes at once when it is to stop', async (t) => {
-  // The next access would be due in a quarter of an hour.
+t.test('a paced vCPU stops between two accesses', async (t) => {
   const { image, control } = smallGuest('random', 1, 1);
-  const slow = { ...control.readState(0), ratePerSecond: 1 };
-  control.writeState(0, slow);
   const threads = startVcpuThreads({ ram: image.shared, control: control.shared });
   control.run();
   await untilEachDid(control, 1);
   control.stop();
   t.equal(await control.waitAllParkedAsync(PATIENCE_MS), true);
+  t.equal(control.readState(0).count, 1, 'the second would have been due a second later');
   control.exit();
   await threads.ended;
 });
