@@ -73,7 +73,9 @@ export function findMsgpackFault(bytes: Uint8Array, limits: MsgpackLimits): stri
     } else if (FIXED_BYTES[first] !== undefined) {
       at += FIXED_BYTES[first];
     } else if (COUNTED_BYTES[first] !== undefined) {
-      at += readLength(COUNTED_BYTES[first]);
+      // Not `at += readLength(...)`: that would add to the position from before the length was read.
+      const valueBytes = readLength(COUNTED_BYTES[first]);
+      at += valueBytes;
     } else if (CONTAINERS[first] !== undefined) {
       itemsPerEntry = CONTAINERS[first].itemsPerEntry;
       entries = readLength(CONTAINERS[first].lengthBytes);

@@ -109,11 +109,9 @@ export class RamMemory {
     const end = from + TARGET_PAGE_WORDS;
     // Most pages that are not zero show it at once.
     if ((words[from]! | words[from + TARGET_PAGE_WORDS / 2]! | words[end - 1]!) !== 0) return false;
-    for (let i = from; i < end; i += 8) {
-      const low = words[i]! | words[i + 1]! | words[i + 2]! | words[i + 3]!;
-      if ((low | words[i + 4]! | words[i + 5]! | words[i + 6]! | words[i + 7]!) !== 0) return false;
-    }
-    return true;
+    // memcmp: on the pages that get this far twice as fast as a loop over words.
+    const at = this.#offsetInSegment(index);
+    return this.#segmentOf(index).compare(ZERO_PAGE, 0, TARGET_PAGE_BYTES, at, at + TARGET_PAGE_BYTES) === 0;
   }
 
   /** The 32-bit words of segment `segment`, in the machine's byte order. */

@@ -39,7 +39,12 @@ const DEFAULT_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
 export function startVcpuThreads(options: VcpuThreadOptions): VcpuThreads {
   const { entry = DEFAULT_ENTRY, extra, ...common } = options;
   const workers = Array.from({ length: options.control.vcpuCount }, (_, index) => {
-    return new Worker(entry, { workerData: { ...extra, ...common, index }, name: `vcpu/${index}` });
+    return new Worker(entry, {
+      workerData: { ...extra, ...common, index },
+      name: `vcpu/${index}`,
+      // Loader hooks of this process, a test runner's say, would cost each thread about a second.
+      execArgv: ['--enable-source-maps'],
+    });
   });
   const ended = Promise.all(workers.map(untilEnded)).then(() => undefined);
   // Who does not look at it must not be killed by it: the control tells of a failed vCPU too.
