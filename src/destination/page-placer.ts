@@ -33,6 +33,8 @@ export class PagePlacer {
   readonly #options: PlacerOptions;
   #block: BlockTally | undefined;
   #page = 0;
+  /** Whether bytes of the target page begun last are still to come. */
+  #isBodyOpen = false;
   #open: OpenPage | undefined;
 
   constructor(tally: RamTally, options: PlacerOptions) {
@@ -61,6 +63,7 @@ export class PagePlacer {
     }
     this.#page = offset / TARGET_PAGE_BYTES;
     if (this.#tally.isPostcopy) this.#join(block);
+    this.#isBodyOpen = true;
   }
 
   /** Copies bytes of the page begun last to where they belong. */
@@ -95,6 +98,7 @@ export class PagePlacer {
     const open = this.#open;
     this.#open = undefined;
     if (open === undefined) return;
+    if (this.#isBodyOpen) open.block.ram.zeroTargetPage(this.#page);
     open.block.ram.dropPartial(open.hostPage);
     open.block.forget(open.hostPage, 1);
   }
@@ -143,6 +147,7 @@ export class PagePlacer {
   }
 
   #complete(block: BlockTally): void {
+    this.#isBodyOpen = false;
     const hostPage = Math.floor(this.#page / block.pagesPerHostPage);
     const isNew = block.ram.received.set(this.#page);
     const isWhole = isNew && block.countReceived(hostPage);

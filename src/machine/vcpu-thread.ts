@@ -6,7 +6,7 @@ import { GuestMemory } from './guest-memory.ts';
 import { RamImage } from './ram-block.ts';
 import { runVcpu } from './vcpu.ts';
 import { VcpuControl } from './vcpu-control.ts';
-import type { VcpuThreadData } from './vcpu-threads.ts';
+import type { VcpuFailure, VcpuThreadData } from './vcpu-threads.ts';
 
 const { index, ram, control, trace } = workerData as VcpuThreadData;
 
@@ -21,6 +21,6 @@ try {
   });
   runVcpu({ index, memory, control: new VcpuControl(control), trace });
 } catch (error) {
-  // A thrown error would arrive without its class and code.
-  parentPort?.postMessage(toErrorRecord(error));
+  const failure: VcpuFailure = { kind: 'error', error: toErrorRecord(error) };
+  parentPort?.postMessage(failure);
 }

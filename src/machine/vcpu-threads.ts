@@ -22,6 +22,12 @@ export interface VcpuThreadOptions extends Omit<VcpuThreadData, 'index'> {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
+/** What a thread's entry posts when its vCPU fails: a thrown error would arrive without its class and code. */
+export interface VcpuFailure {
+  readonly kind: 'error';
+  readonly error: ErrorRecord;
+}
+
 /** Running vCPU threads. */
 export interface VcpuThreads {
   readonly workers: readonly Worker[];
@@ -54,7 +60,9 @@ export function startVcpuThreads(options: VcpuThreadOptions): VcpuThreads {
 
 function untilEnded(worker: Worker, index: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.once('message', (record: ErrorRecord) => reject(fromErrorRecord(record)));
+    worker.on('message', (message: VcpuFailure | { readonly kind: string }) => {
+      if (message.kind === 'error' && 'error' in message) reject(fromErrorRecord(message.error));
+    });
     worker.once('error', (cause) => {
       reject(new GuestError('vcpu-thread-died', `the thread of vCPU ${index} died: ${cause}`, { cause }));
     });

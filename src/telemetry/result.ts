@@ -61,6 +61,17 @@ export interface WireResult {
   readonly note: string;
 }
 
+/**
+ * Moments of the switchover in monotonic ns since the machine booted; `null` where this end does not see them. Those of
+ * two processes on one machine can be compared, and their difference is the downtime.
+ */
+export interface ResultMarks {
+  /** When the last vCPU stopped at the source. */
+  readonly guestStoppedNs: number | null;
+  /** When the first vCPU ran at the destination. */
+  readonly guestRunningNs: number | null;
+}
+
 /** The guest at the end of the run. */
 export interface GuestResult {
   /** MMU that its rules follow, `radix` or `hash`; `null` where this end was not told. */
@@ -94,6 +105,7 @@ export interface MigrationResult {
   /** `null` if it was not calibrated. */
   readonly machinery: Calibration | null;
   readonly wire: WireResult;
+  readonly marks: ResultMarks;
   /** Why the migration did not complete. */
   readonly error?: ErrorRecord;
   /** `null` if this end never learned of a guest. */

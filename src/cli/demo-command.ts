@@ -1,0 +1,172 @@
+// `postcopy demo`: runs the two ends of a scenario as processes of their own and shows what came of it.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { GuestError, OptionError } from '../errors.ts';
+import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
+import { OUTPUT_OPTIONS } from './common-options.ts';
+import type { Arguments, CommandHelp } from './option-table.ts';
+import { type ChildEvent, EXIT, Output } from './output.ts';
+import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
+
+/** Help and options of `postcopy demo`. */
+export const DEMO_HELP = {
+  usage: 'postcopy demo [--scenario NAME] [OPTIONS]',
+  summary: 'Migrates a guest between two processes of this machine, with proof that none of its memory was lost.',
+  options: {
+    scenario: { value: 'NAME', doc: Object.keys(SCENARIOS).join(', '), default: Object.keys(SCENARIOS)[0]! },
+    transport: { value: 'NAME', doc: 'tcp, unix or ws', default: 'tcp' },
+    guest: { value: 'PROGRAM', doc: 'what each vCPU does (postcopy source --help)' },
+    rate: { value: 'N', doc: 'accesses a second of each vCPU' },
+    'postcopy-after': { value: 'WHEN', doc: 'now, a number of passes, no-convergence or never' },
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    { doc: '16 MiB host pages to 1 GiB: refused by QEMU, then negotiated', command: 'postcopy demo' },
+    { doc: '4 KiB to 2 MiB, as one JSON object', command: 'postcopy demo --scenario thp --json' },
+  ],
+} as const satisfies CommandHelp;
+
+const PROGRAM = fileURLToPath(new URL('./postcopy.js', import.meta.url));
+const ADDRESSES: Readonly<Record<string, () => string>> = {
+  tcp: () => 'tcp:127.0.0.1:0',
+  unix: () => `unix:/tmp/postcopy-${process.pid}.sock`,
+  ws: () => 'ws://127.0.0.1:0/migrate',
+};
+/** Options of the source that the demo passes on. */
+const PASSED_ON = ['guest', 'rate', 'postcopy-after'] as const;
+
+/** One end as a process. */
+class End {
+  readonly process: ChildProcess;
+  readonly #stdout: Promise<string>;
+  readonly #exited: Promise<unknown>;
+
+  constructor(command: string, args: readonly string[], onEvent: (event: ChildEvent) => void) {
+    this.process = fork(PROGRAM, [command, ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+    this.#stdout = text(this.process.stdout!);
+    this.#exited = once(this.process, 'exit');
+    this.process.on('message', (event: ChildEvent) => onEvent(event));
+  }
+
+  /** The result that it printed; null if it ended without one. */
+  async result(): Promise<MigrationResult | null> {
+    await this.#exited;
+    const printed = await this.#stdout;
+    return printed === '' ? null : (JSON.parse(printed) as MigrationResult);
+  }
+
+  /** Rejects when the process ends, for who waits for something else of it. */
+  async failsWithoutListening(): Promise<never> {
+    await this.#exited;
+    throw new GuestError('end-died', 'the destination ended before it listened');
+  }
+}
+
+/** Runs the two ends of one step. */
+async function runStep(
+  step: ScenarioStep,
+  options: { address: string; sourceArgs: readonly string[]; output: Output; running: Set<End> },
+): Promise<DemoStep> {
+  const { address, sourceArgs, output, running } = options;
+  let heard!: (uri: string) => void;
+  const listening = new Promise<string>((resolve) => {
+    heard = resolve;
+  });
+  const destination = new End('destination', ['--incoming', address, ...step.destination], (event) => {
+    if (event.kind === 'listening') heard(event.uri);
+    else if (event.phase === 'hash' || event.phase === 'verify') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+  });
+  running.add(destination);
+  const uri = await Promise.race([listening, destination.failsWithoutListening()]);
+  const source = new End('source', ['--migrate', uri, ...step.source, ...sourceArgs], (event) => {
+    if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+  });
+  running.add(source);
+  const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
+  running.clear();
+  return {
+    name: step.name,
+    expectation: step.expectation,
+    met: isMet(step, sourceResult, destinationResult),
+    source: sourceResult,
+    destination: destinationResult,
+  };
+}
+
+/** A refusal must leave the guest alive and unharmed at the source; a completion must prove it at the destination. */
+function isMet(step: ScenarioStep, source: MigrationResult | null, destination: MigrationResult | null): boolean {
+  if (step.outcome === 'refused') {
+    return source?.status === 'failed' && source.guestVerified && destination?.status === 'failed';
+  }
+  return source?.status === 'completed' && destination?.status === 'completed' && destination.guestVerified;
+}
+
+/** The figures of the last step as both ends saw them together. */
+function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): DemoResult {
+  const last = steps.at(-1)!;
+  const { source, destination } = last;
+  const either = destination ?? source;
+  if (source === null || either === null) {
+    throw new GuestError('end-died', `step '${last.name}': an end of the migration ended without a result`);
+  }
+  const isRefusal = scenario.steps.at(-1)!.outcome === 'refused';
+  const stopped = source.marks.guestStoppedNs;
+  const running = destination?.marks.guestRunningNs ?? null;
+  const judge = isRefusal ? source : either;
+  return {
+    ...either,
+    role: 'demo',
+    scenario: name,
+    status: source.status === 'completed' ? either.status : source.status,
+    guestVerified: judge.guestVerified,
+    guestVerification: judge.guestVerification,
+    ramSha256: judge.ramSha256,
+    negotiated: source.negotiated,
+    pages: { ...source.pages, duplicate: destination?.pages.duplicate ?? null },
+    bytes: source.bytes,
+    times: {
+      ...source.times,
+      downtimeNs: stopped === null || running === null ? null : running - stopped,
+    },
+    passes: source.passes,
+    marks: { guestStoppedNs: stopped, guestRunningNs: running },
+    ...(source.error === undefined ? {} : { error: (isRefusal ? destination?.error : undefined) ?? source.error }),
+    guest: judge.guest,
+    steps,
+  };
+}
+
+/** Runs `postcopy demo` and returns its exit code. @throws OptionError */
+export async function demoCommand(args: Arguments): Promise<number> {
+  const name = args.choice('scenario', Object.keys(SCENARIOS));
+  const scenario = SCENARIOS[name]!;
+  if (args.positionals.length > 0) throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
+  const address = ADDRESSES[args.choice('transport', Object.keys(ADDRESSES))]!();
+  const sourceArgs = PASSED_ON.flatMap((option) => {
+    const value = args.text(option);
+    return value === undefined ? [] : [`--${option}`, value];
+  });
+  const output = new Output('demo', args);
+  const running = new Set<End>();
+  let isCancelled = false;
+  // On a terminal Ctrl-C reaches both ends too; a signal to the demo alone must be passed on.
+  const stopListening = output.onInterrupt(() => {
+    isCancelled = true;
+    for (const end of running) end.process.kill('SIGINT');
+  });
+  output.line(`${name}: ${scenario.title}`);
+  const steps: DemoStep[] = [];
+  try {
+    for (const step of scenario.steps) {
+      if (isCancelled) break;
+      steps.push(await runStep(step, { address, sourceArgs, output, running }));
+    }
+  } finally {
+    stopListening();
+  }
+  if (isCancelled) return EXIT.CANCELLED;
+  const exitCode = output.finish(combine(name, scenario, steps));
+  return steps.every((step) => step.met) ? exitCode : EXIT.FAILED;
+}

@@ -1,0 +1,101 @@
+// `postcopy destination`: reads its options and runs the destination, from a socket or from recordings.
+import { writeFileSync } from 'node:fs';
+import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
+import type { IncomingOrigin } from '../destination/incoming-messages.ts';
+import { OptionError } from '../errors.ts';
+import { parseByteSize } from '../machine/byte-size.ts';
+import { MAX_VCPUS } from '../machine/vcpu-state.ts';
+import { PROFILES } from '../protocol/profile.ts';
+import { parseUri } from '../transport/uri.ts';
+import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, VGA_VRAM } from './common-options.ts';
+import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
+import { Output } from './output.ts';
+
+/** Help and options of `postcopy destination`. */
+export const DESTINATION_HELP = {
+  usage: 'postcopy destination (--incoming URI | --replay MAIN [PREEMPT]) [OPTIONS]',
+  summary: 'Receives a guest: from a source that connects, or from recorded streams.',
+  options: {
+    incoming: { value: 'URI', doc: 'listen on tcp:HOST:PORT, unix:PATH or ws://HOST:PORT/PATH; port 0 takes a free one' },
+    replay: { value: 'FILE', doc: 'load a recorded main stream, plain or gzip; a second file is its preempt channel' },
+    replies: { value: 'FILE', doc: 'with --replay: write what is answered on the return path to this file' },
+    'host-page': { value: 'SIZE', doc: 'host page behind every block that is not named, 4K to 16G', default: '4K' },
+    'block-page': { value: 'NAME=SIZE', multiple: true, doc: 'host page behind one block; vga.vram has 4K' },
+    smp: { value: 'N', doc: 'vCPU threads to start ahead; 0 starts them when their state arrives', default: '0' },
+    'refuse-unknown-devices': { doc: 'refuse device sections that cannot be loaded, instead of keeping them unread' },
+    'postcopy-preempt': { doc: 'expect a second connection that brings requested pages' },
+    faults: { doc: 'with --json: list every fault with the time of each hop' },
+    ...END_OPTIONS,
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    { doc: 'receive onto 1 GiB host pages', command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G' },
+    {
+      doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
+      command: 'postcopy destination --replay c1.fwd.bin.gz --host-page 2M --block-page pc.bios=4K',
+    },
+  ],
+} as const satisfies CommandHelp;
+
+function parseOrigin(args: Arguments): IncomingOrigin {
+  const incoming = args.text('incoming');
+  const replay = args.text('replay');
+  if ((incoming === undefined) === (replay === undefined)) {
+    throw new OptionError('missing-option', 'expected either --incoming URI or --replay FILE');
+  }
+  const surplus = args.positionals[replay === undefined ? 0 : 1];
+  if (surplus !== undefined) throw new OptionError('bad-option', `unexpected argument '${surplus}'`);
+  if (replay === undefined && args.has('replies')) {
+    throw new OptionError('option-without-effect', '--replies needs --replay');
+  }
+  return replay === undefined
+    ? { kind: 'listen', uri: parseUri(incoming!) }
+    : { kind: 'replay', mainPath: replay, preemptPath: args.positionals[0] };
+}
+
+function parsePages(args: Arguments): Map<string, number> {
+  const pages = new Map<string, number>([[VGA_VRAM.name, VGA_VRAM.hostPageBytes]]);
+  for (const text of args.texts('block-page')) {
+    const [name, size, ...rest] = text.split('=');
+    if (!name || size === undefined || rest.length > 0) throw badValue('block-page', 'NAME=SIZE', text);
+    pages.set(name, parseByteSize(size));
+  }
+  return pages;
+}
+
+function parseDestinationOptions(args: Arguments): DestinationOptions {
+  const origin = parseOrigin(args);
+  const layout = args.texts('block').map(parseBlock);
+  return {
+    origin,
+    profile: args.choice('profile', PROFILES),
+    machine: args.text('machine'),
+    hostPageBytes: parseByteSize(args.text('host-page')!),
+    hostPageByName: parsePages(args),
+    layout: layout.length === 0 ? undefined : layout,
+    acceptsUnknownDevices: !args.has('refuse-unknown-devices'),
+    negotiate: !args.has('no-negotiate'),
+    preempt: args.has('postcopy-preempt') || (origin.kind === 'replay' && origin.preemptPath !== undefined),
+    vcpuCount: args.integer('smp', 0, MAX_VCPUS),
+    ramImagePath: args.text('ram-image'),
+    timeoutMs: args.integer('timeout', 1),
+    keepsFaults: args.has('faults'),
+    verify: !args.has('no-verify'),
+  };
+}
+
+/** Runs `postcopy destination` and returns its exit code. @throws OptionError */
+export async function destinationCommand(args: Arguments): Promise<number> {
+  const options = parseDestinationOptions(args);
+  const output = new Output('destination', args);
+  const destination = new Destination(options, output.events());
+  const stopListening = output.onInterrupt(() => destination.cancel());
+  try {
+    const { result, replies } = await destination.run();
+    const repliesPath = args.text('replies');
+    if (repliesPath !== undefined && replies !== undefined) writeFileSync(repliesPath, replies);
+    return output.finish(result);
+  } finally {
+    stopListening();
+  }
+}

@@ -1,0 +1,168 @@
+// Hosts the incoming guest: starts its vCPU threads, loads their state, runs and stops them, gathers their faults.
+import { GuestError, StateError } from '../errors.ts';
+import { decodeGuestDescription, type GuestDescription } from '../machine/guest-description.ts';
+import { RamImage, type SharedRamImage } from '../machine/ram-block.ts';
+import { VcpuControl } from '../machine/vcpu-control.ts';
+import { decodeVcpuState, type VcpuState } from '../machine/vcpu-state.ts';
+import { startVcpuThreads, type VcpuThreads } from '../machine/vcpu-threads.ts';
+import { encodeReturnPath } from '../protocol/return-path-messages.ts';
+import { FaultLog, type FaultLogData } from '../telemetry/fault-log.ts';
+import type { FaultRecord } from '../telemetry/fault-record.ts';
+import { FaultBoard } from './fault-board.ts';
+import type { LoadItem } from './incoming.ts';
+import { PostcopyStateCell } from './incoming-states.ts';
+import { type DeviceRecord, GUEST_IDSTR, VCPU_IDSTR } from './known-devices.ts';
+import { ReturnPathPort } from './return-path-port.ts';
+import type { FromVcpuThread } from './vcpu-messages.ts';
+
+/** A vCPU that does not park within this time never will. */
+const PARK_TIMEOUT_MS = 5000;
+/** vCPUs of one guest at most; the fault board has a line for each. */
+const VCPU_LIMIT = 64;
+
+const VCPU_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
+
+/** What the host tells. */
+export interface GuestHostEvents {
+  /** The vCPUs run. */
+  onRunning(): void;
+  /** Bytes for the return path, from a vCPU that cannot write them itself. */
+  onReply(bytes: Uint8Array): void;
+  /** A vCPU thread died, or device state could not be loaded. */
+  onError(error: unknown): void;
+}
+
+/** The guest at the destination. */
+export class GuestHost {
+  readonly cell = new PostcopyStateCell();
+  readonly board = FaultBoard.allocate(VCPU_LIMIT);
+  readonly port: ReturnPathPort;
+  description: GuestDescription | undefined;
+  image: RamImage | undefined;
+  #ram: SharedRamImage | undefined;
+  #control: VcpuControl | undefined;
+  #threads: VcpuThreads | undefined;
+  #isRunning = false;
+  readonly #events: GuestHostEvents;
+  readonly #states: VcpuState[] = [];
+  readonly #faultLogs: FaultLogData[] = [];
+
+  constructor(events: GuestHostEvents) {
+    this.#events = events;
+    this.port = ReturnPathPort.allocate((bytes) => events.onReply(bytes));
+  }
+
+  /** When the first vCPU began to run, in monotonic ns; null before. */
+  get firstAccessNs(): number | null {
+    const control = this.#control;
+    if (control === undefined || !this.#isRunning) return null;
+    const starts = Array.from({ length: control.vcpuCount }, (_, index) => control.firstAccessNs(index));
+    const begun = starts.filter((start) => start > 0);
+    return begun.length === 0 ? null : Math.min(...begun);
+  }
+
+  /** Takes the RAM, and starts `vcpuCount` threads ahead of the package so that the switchover need not wait for them. */
+  prepare(ram: SharedRamImage, vcpuCount: number): void {
+    this.#ram = ram;
+    this.image = new RamImage(ram);
+    if (vcpuCount > 0) this.#start(vcpuCount);
+  }
+
+  /** Performs what the package asks for, in order; errors go to `onError`. */
+  async load(items: readonly LoadItem[]): Promise<void> {
+    try {
+      for (const item of items) {
+        if (item.kind === 'device') this.#loadDevice(item.device);
+        else if (item.kind === 'ping') this.port.send(encodeReturnPath('PONG', { value: item.value }));
+        else await this.#run(item.event);
+      }
+    } catch (error) {
+      this.#events.onError(error);
+    }
+  }
+
+  /** Stops the guest and returns the states of its vCPUs. */
+  async stop(): Promise<VcpuState[]> {
+    const control = this.#control;
+    if (control === undefined || !this.#isRunning) return [];
+    control.stop();
+    if (!(await control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
+      throw new GuestError('vcpu-does-not-stop', `a vCPU did not stop within ${PARK_TIMEOUT_MS} ms`);
+    }
+    return this.#states.map((_, index) => control.readState(index));
+  }
+
+  /** Ends the threads and returns every fault, in order of time. */
+  async end(): Promise<FaultRecord[]> {
+    this.#control?.exit();
+    await this.#threads?.ended.catch(() => undefined); // told by onError already
+    const names = this.image?.blocks.map((block) => block.name) ?? [];
+    const faults = this.#faultLogs.flatMap((data) => new FaultLog(data.vcpu, data).toRecords(names));
+    return faults.sort((a, b) => a.faultNs - b.faultNs);
+  }
+
+  #start(vcpuCount: number): void {
+    const control = VcpuControl.allocate(vcpuCount);
+    this.#control = control;
+    const threads = startVcpuThreads({
+      ram: this.#ram!,
+      control: control.shared,
+      trace: this.description?.trace,
+      entry: VCPU_ENTRY,
+      extra: { board: this.board.shared, port: this.port.shared },
+    });
+    this.#threads = threads;
+    for (const worker of threads.workers) {
+      worker.on('message', (message: FromVcpuThread) => {
+        if (message.kind === 'reply') this.#events.onReply(message.bytes);
+        else if (message.kind === 'faults') this.#faultLogs.push(message.log);
+      });
+    }
+    threads.ended.catch((error: unknown) => this.#events.onError(error));
+  }
+
+  #loadDevice(device: DeviceRecord): void {
+    if (device.idstr === GUEST_IDSTR) {
+      this.description = decodeGuestDescription(device.payload);
+    } else if (device.idstr === VCPU_IDSTR) {
+      const state = decodeVcpuState(device.payload);
+      if (state.index !== this.#states.length || device.instanceId !== state.index) {
+        throw new GuestError(
+          'bad-vcpu-state',
+          `expected the state of vCPU ${this.#states.length}, found that of vCPU ${state.index} in instance ${device.instanceId}`,
+        );
+      }
+      this.#states.push(state);
+    }
+    // Any other device was let in to be kept unread.
+  }
+
+  async #run(event: 'run' | 'run-precopy'): Promise<void> {
+    const count = this.#states.length;
+    if (count > 0) {
+      if (this.#ram === undefined) throw new StateError('no-ram-list', 'expected the RAM list before RUN, found none');
+      // A trace is known only now, and each thread is given it at its start.
+      if (this.#control?.vcpuCount !== count || this.description?.trace !== undefined) {
+        await this.#endThreads();
+        this.#start(count);
+      }
+      if (!(await this.#control!.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
+        throw new GuestError('vcpu-does-not-start', `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`);
+      }
+      this.#states.forEach((state, index) => this.#control!.writeState(index, state));
+    }
+    // From here on the guest lives here. If the channel failed first, this throws, and it never runs.
+    this.cell.advance(event);
+    if (count > 0) {
+      this.#isRunning = true;
+      this.#control!.run();
+    }
+    this.#events.onRunning();
+  }
+
+  async #endThreads(): Promise<void> {
+    this.#control?.exit();
+    await this.#threads?.ended;
+    this.#faultLogs.length = 0;
+  }
+}

@@ -1,0 +1,108 @@
+// Which host page backs each block here, given by hand or for blocks that the stream will name.
+import { MemoryMapError } from '../errors.ts';
+import type { RamBlockSpec } from '../machine/ram-block.ts';
+import { hex } from '../protocol/bytes.ts';
+import { type RamListEntry, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import type { PageSizeField } from '../protocol/ram-record-decoder.ts';
+
+/** Host pages of a machine whose blocks are learned from the stream, or given. */
+export interface HostPageOptions {
+  /** Host page in bytes of every block that is not named. */
+  readonly defaultBytes: number;
+  /** Host page in bytes of blocks by name. */
+  readonly byName: ReadonlyMap<string, number>;
+  /** The whole layout, if it is given; then the stream must fit it (rules D61, D62). */
+  readonly layout?: readonly RamBlockSpec[] | undefined;
+}
+
+/** Knows and checks host page sizes. */
+export class HostPages {
+  readonly #options: HostPageOptions;
+
+  constructor(options: HostPageOptions) {
+    this.#options = options;
+  }
+
+  /** Host page in bytes of a block. */
+  of(block: string): number {
+    const given = this.#options.layout?.find((spec) => spec.name === block);
+    return given?.hostPageBytes ?? this.#options.byName.get(block) ?? this.#options.defaultBytes;
+  }
+
+  /** The HOST_PAGE answers: the default first, under an empty name, then every block that has a page of its own. */
+  answers(): { block: string; hostPage: number; placementPage: number }[] {
+    const named = new Map(this.#options.byName);
+    for (const spec of this.#options.layout ?? []) named.set(spec.name, spec.hostPageBytes);
+    const all: [string, number][] = [['', this.#options.defaultBytes], ...named];
+    return all.map(([block, hostPage]) => ({ block, hostPage, placementPage: hostPage }));
+  }
+
+  /**
+   * How to read a RAM list's entry. With a given layout as QEMU does (rule D64). A learned one is looked at more
+   * closely, so that a mismatch is found by its sizes and not by garbage that was read in their place.
+   */
+  fieldFor(block: string): PageSizeField {
+    if (this.#options.layout === undefined) return 'guess';
+    return this.of(block) === TARGET_PAGE_BYTES ? 'absent' : 'present';
+  }
+
+  /** With a given layout, the check of ADVISE (rule D29). @throws MemoryMapError `page-sizes-differ` */
+  checkSummary(summary: number): void {
+    const { layout } = this.#options;
+    if (layout !== undefined) refuseOtherSummary(summary, layout.map((spec) => spec.hostPageBytes));
+  }
+
+  /**
+   * Checks the RAM list and returns the blocks to make. `summary` is that of ADVISE, or undefined without one: page
+   * sizes do not matter then. @throws MemoryMapError
+   */
+  checkList(entries: readonly RamListEntry[], summary: number | undefined): RamBlockSpec[] {
+    if (summary !== undefined) {
+      refuseOtherSummary(summary, entries.map((entry) => this.of(entry.block)));
+      for (const entry of entries) this.#checkField(entry);
+    }
+    const { layout } = this.#options;
+    if (layout === undefined) {
+      return entries.map(({ block, length }) => ({
+        name: block,
+        lengthBytes: length,
+        hostPageBytes: this.of(block),
+        kind: block === 'vga.vram' ? 'device' : 'system',
+      }));
+    }
+    for (const entry of entries) checkAgainst(layout, entry);
+    return layout.filter((spec) => entries.some((entry) => entry.block === spec.name));
+  }
+
+  #checkField({ block, pageSize }: RamListEntry): void {
+    const local = this.of(block);
+    const received = pageSize ?? TARGET_PAGE_BYTES;
+    if (received === local) return;
+    throw new MemoryMapError('page-sizes-differ', `Mismatched RAM page size ${block} (local) ${local} != ${received}`, {
+      rule: 'D64',
+    });
+  }
+}
+
+/** QEMU's message, with both sums in hexadecimal. */
+function refuseOtherSummary(summary: number, hostPages: readonly number[]): void {
+  const local = [...new Set(hostPages)].reduce((sum, size) => sum + size, 0);
+  if (summary === local) return;
+  throw new MemoryMapError(
+    'page-sizes-differ',
+    `Postcopy needs matching RAM page sizes (s=${summary.toString(16)} d=${local.toString(16)})`,
+    { rule: 'D29' },
+  );
+}
+
+function checkAgainst(layout: readonly RamBlockSpec[], { block, length }: RamListEntry): void {
+  const spec = layout.find((candidate) => candidate.name === block);
+  if (spec === undefined) {
+    throw new MemoryMapError('unknown-block', `RAM list: expected blocks of ours, found '${block}'`, { rule: 'D61' });
+  }
+  if (spec.lengthBytes !== length) {
+    throw new MemoryMapError('length-differs', `Size mismatch: ${block}: ${hex(length)} != ${hex(spec.lengthBytes)}`, {
+      rule: 'D62',
+    });
+  }
+}

@@ -1,0 +1,76 @@
+// What the destination's main thread and its migration thread tell each other.
+import type { ErrorRecord } from '../errors.ts';
+import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
+import type { Profile } from '../protocol/profile.ts';
+import type { ChannelUri } from '../transport/uri.ts';
+import type { SharedFaultBoard } from './fault-board.ts';
+import type { LoadItem } from './incoming.ts';
+
+/** Where the stream comes from: a source that connects, or recorded files. */
+export type IncomingOrigin =
+  | { readonly kind: 'listen'; readonly uri: ChannelUri }
+  | { readonly kind: 'replay'; readonly mainPath: string; readonly preemptPath: string | undefined };
+
+/** What the migration thread is started with. */
+export interface IncomingThreadData {
+  readonly origin: IncomingOrigin;
+  readonly profile: Profile;
+  readonly machine: string | undefined;
+  readonly defaultHostPageBytes: number;
+  readonly hostPageByName: ReadonlyMap<string, number>;
+  readonly layout: readonly RamBlockSpec[] | undefined;
+  readonly acceptsUnknownDevices: boolean;
+  readonly negotiate: boolean;
+  readonly preempt: boolean;
+  /** How long a connected source may be silent. */
+  readonly timeoutMs: number;
+  readonly cell: SharedArrayBuffer;
+  readonly board: SharedFaultBoard;
+  readonly port: SharedArrayBuffer;
+}
+
+/** What the main thread tells. */
+export type ToIncomingThread =
+  | { readonly kind: 'guest-running' }
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array }
+  | { readonly kind: 'fail'; readonly error: ErrorRecord };
+
+/** How an incoming migration ended, as its channels saw it. */
+export interface IncomingReport {
+  readonly status: 'completed' | 'failed' | 'postcopy-paused';
+  readonly isNegotiated: boolean;
+  readonly pages: {
+    readonly precopy: number;
+    readonly background: number;
+    readonly requested: number;
+    readonly zero: number;
+    readonly duplicate: number;
+    readonly discarded: number;
+  };
+  readonly wireBytes: number;
+  readonly connectedNs: number;
+  /** When LISTEN was processed, in monotonic ns; null if it never was. */
+  readonly listenNs: number | null;
+  readonly endNs: number;
+  readonly bytesPerSecond: number | null;
+  readonly peakBytesPerSecond: number | null;
+  /** All that was sent on the return path, in a replay. */
+  readonly replies?: Uint8Array;
+  readonly error?: ErrorRecord;
+}
+
+/** What the migration thread tells. */
+export type ToMain =
+  | { readonly kind: 'listening'; readonly uri: string }
+  | { readonly kind: 'connected'; readonly peer: string }
+  | { readonly kind: 'ram'; readonly ram: SharedRamImage }
+  | { readonly kind: 'load'; readonly items: readonly LoadItem[] }
+  | { readonly kind: 'warn'; readonly message: string }
+  | {
+      readonly kind: 'progress';
+      readonly phase: string;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+      readonly wireBytes: number;
+    }
+  | { readonly kind: 'done'; readonly report: IncomingReport };

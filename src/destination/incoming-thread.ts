@@ -1,0 +1,255 @@
+// Thread that drives an incoming migration: owns the channels, decodes, places, and answers.
+import { parentPort, workerData } from 'node:worker_threads';
+import { fromErrorRecord, MigrationError, toErrorRecord, TransportError } from '../errors.ts';
+import { RamImage } from '../machine/ram-block.ts';
+import { encodeReturnPath } from '../protocol/return-path-messages.ts';
+import { monotonicNs } from '../telemetry/clock.ts';
+import { WireRate } from '../telemetry/wire-rate.ts';
+import type { Channel, Listener } from '../transport/channel.ts';
+import { listenForChannels } from '../transport/open.ts';
+import { openReplay, type ReplayChannel } from '../transport/replay-channel.ts';
+import { FaultBoard } from './fault-board.ts';
+import { HostPages } from './host-pages.ts';
+import { IncomingMigration } from './incoming.ts';
+import type { IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } from './incoming-messages.ts';
+import { PostcopyStateCell } from './incoming-states.ts';
+import { ReturnPathPort } from './return-path-port.ts';
+
+const data = workerData as IncomingThreadData;
+const PROGRESS_MS = 100;
+/** How often the silence of the source is looked at, as a share of the time-out. */
+const SILENCE_CHECKS = 8;
+/** After an error we read on for so long: a connection that is dropped with unread bytes loses what we sent last. */
+const LINGER_MS = 2000;
+
+const cell = new PostcopyStateCell(data.cell);
+const hostPages = new HostPages({
+  defaultBytes: data.defaultHostPageBytes,
+  byName: data.hostPageByName,
+  layout: data.layout,
+});
+
+let channel: Channel | undefined;
+let preemptChannel: Channel | undefined;
+let listener: Listener | undefined;
+let rate = new WireRate(monotonicNs());
+let connectedNs = monotonicNs();
+let listenNs: number | null = null;
+let lastBytesMs = performance.now();
+let hasLeft = false;
+let settle!: (error: unknown) => void;
+/** Resolves with undefined when the migration is complete, else with what ended it. */
+const settled = new Promise<unknown>((resolve) => {
+  settle = resolve;
+});
+
+function post(message: ToMain): void {
+  parentPort!.postMessage(message);
+}
+
+const port = new ReturnPathPort(data.port, (bytes) => {
+  channel?.write(bytes).catch(settle);
+});
+
+const migration = new IncomingMigration(
+  {
+    profile: data.profile,
+    machine: data.machine,
+    hostPages,
+    acceptsUnknownDevices: data.acceptsUnknownDevices,
+    negotiate: data.negotiate,
+    preempt: data.preempt,
+  },
+  {
+    reply: (name, values) => port.send(encodeReturnPath(name, values as never)),
+    createRam(blocks) {
+      const ram = RamImage.allocate(blocks, 'missing');
+      post({ kind: 'ram', ram: ram.shared });
+      return ram;
+    },
+    load: (items) => post({ kind: 'load', items }),
+    warn: (message) => post({ kind: 'warn', message }),
+    nowNs: monotonicNs,
+  },
+  { cell, board: new FaultBoard(data.board) },
+);
+
+/** Runs one turn of the migration; what it throws ends it. */
+function take(action: () => void): void {
+  if (hasLeft) return;
+  try {
+    action();
+    if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
+    if (migration.isComplete) settle(undefined);
+  } catch (error) {
+    settle(error);
+    hasLeft = true;
+  }
+}
+
+function readMain(from: Channel): void {
+  from.read({
+    data(input, start, end) {
+      lastBytesMs = performance.now();
+      rate.add(end - start, monotonicNs());
+      take(() => migration.push(input, start, end));
+    },
+    end: () => take(() => migration.end()),
+    error: settle,
+  });
+}
+
+function readPreempt(from: Channel): void {
+  from.read({
+    data(input, start, end) {
+      lastBytesMs = performance.now();
+      rate.add(end - start, monotonicNs());
+      take(() => migration.pushPreempt(input, start, end));
+    },
+    end: () => undefined, // the main channel tells whether that was too early
+    error: settle,
+  });
+}
+
+async function open(): Promise<ReplayChannel | undefined> {
+  if (data.origin.kind === 'replay') {
+    const replay = openReplay(data.origin.mainPath);
+    channel = replay;
+    if (data.origin.preemptPath !== undefined) {
+      preemptChannel = openReplay(data.origin.preemptPath, () => migration.tally?.isPostcopy === true);
+    }
+    return replay;
+  }
+  listener = await listenForChannels(data.origin.uri);
+  post({ kind: 'listening', uri: listener.uri });
+  channel = await listener.accept();
+  // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
+  if (data.preempt) preemptChannel = await acceptSoon(listener);
+  listener.close();
+  return undefined;
+}
+
+async function acceptSoon(from: Listener): Promise<Channel> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const message = `expected the connection of the preempt channel within ${data.timeoutMs} ms, found none`;
+      reject(new TransportError('peer-silent', message, { rule: 'D101' }));
+    }, data.timeoutMs);
+  });
+  return await Promise.race([from.accept(), late]).finally(() => clearTimeout(timer));
+}
+
+function watchSilence(): NodeJS.Timeout {
+  return setInterval(() => {
+    if (migration.hasEof || performance.now() - lastBytesMs < data.timeoutMs) return;
+    settle(
+      new TransportError('peer-silent', `expected more of the stream within ${data.timeoutMs} ms, found nothing`, {
+        stream: 'main',
+        offset: migration.position,
+        state: cell.state,
+      }),
+    );
+  }, data.timeoutMs / SILENCE_CHECKS);
+}
+
+function postProgress(): void {
+  const blocks = migration.tally?.blocks ?? [];
+  const sum = (of: (block: (typeof blocks)[number]) => number) => blocks.reduce((total, block) => total + of(block), 0);
+  post({
+    kind: 'progress',
+    phase: cell.state,
+    doneBytes: sum((block) => (block.ram.hostPageCount - block.missingCount) * block.ram.hostPageBytes),
+    totalBytes: sum((block) => block.ram.lengthBytes),
+    wireBytes: rate.totalBytes,
+  });
+}
+
+/** Says why to a source that can read it, then reads on until it has closed. */
+async function leave(error: unknown): Promise<void> {
+  hasLeft = true;
+  if (channel === undefined) return;
+  if (migration.isNegotiated) {
+    const text = error instanceof Error ? error.message : String(error);
+    try {
+      port.send(encodeReturnPath('REASON', { text }));
+    } catch {
+      // Then the source will find out by itself.
+    }
+    port.close();
+    await Promise.race([channel.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
+  }
+  port.close();
+  preemptChannel?.destroy();
+  channel.destroy();
+}
+
+async function migrate(): Promise<ReplayChannel | undefined> {
+  const replay = await open();
+  connectedNs = monotonicNs();
+  rate = new WireRate(connectedNs);
+  lastBytesMs = performance.now();
+  if (replay === undefined) port.open(channel!.fileDescriptor);
+  post({ kind: 'connected', peer: channel!.peer });
+  const silence = replay === undefined ? watchSilence() : undefined;
+  readMain(channel!);
+  if (preemptChannel !== undefined) readPreempt(preemptChannel);
+  const error = await settled;
+  clearInterval(silence);
+  if (error !== undefined) throw error;
+  port.close();
+  await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
+  preemptChannel?.destroy();
+  channel!.destroy();
+  return replay;
+}
+
+function report(status: IncomingReport['status'], replies: Uint8Array | undefined, error: unknown): IncomingReport {
+  const tally = migration.tally;
+  return {
+    status,
+    isNegotiated: migration.isNegotiated,
+    pages: {
+      precopy: tally?.precopyPages ?? 0,
+      background: tally?.backgroundPages ?? 0,
+      requested: tally?.requestedPages ?? 0,
+      zero: tally?.zeroPages ?? 0,
+      duplicate: tally?.duplicatePages ?? 0,
+      discarded: tally?.discardedPages ?? 0,
+    },
+    wireBytes: rate.totalBytes,
+    connectedNs,
+    listenNs,
+    endNs: monotonicNs(),
+    bytesPerSecond: rate.meanBytesPerSecond,
+    peakBytesPerSecond: rate.peakBytesPerSecond,
+    ...(replies === undefined ? {} : { replies }),
+    ...(error === undefined ? {} : { error: toErrorRecord(error) }),
+  };
+}
+
+parentPort!.on('message', (message: ToIncomingThread) => {
+  if (message.kind === 'guest-running') take(() => migration.onGuestRunning());
+  else if (message.kind === 'reply') channel?.write(message.bytes).catch(settle);
+  else {
+    settle(fromErrorRecord(message.error));
+    listener?.close();
+  }
+});
+
+const progress = setInterval(postProgress, PROGRESS_MS);
+try {
+  const replay = await migrate();
+  post({ kind: 'done', report: report('completed', replay?.replies(), undefined) });
+} catch (error) {
+  // All has come and the guest runs here: that the source could not be told does not undo it.
+  const state = migration.isComplete ? 'completed' : migration.fail();
+  // A stray ADVISE or LISTEN ends a running QEMU 7.2 instead of pausing it (rule D58).
+  const isFatal = data.profile === '7.2' && error instanceof MigrationError && /^D(28|46)$/.test(error.rule ?? '');
+  await leave(error);
+  const replies = (channel as ReplayChannel | undefined)?.replies?.();
+  const status = state === 'paused' ? (isFatal ? 'failed' : 'postcopy-paused') : state;
+  post({ kind: 'done', report: report(status, replies, error) });
+}
+clearInterval(progress);
+parentPort!.close();

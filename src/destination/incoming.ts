@@ -1,0 +1,427 @@
+// The deciding half of an incoming migration: checks every record and says what to do. No I/O, no clock, no thread.
+import { MemoryMapError, ProtocolError, StateError, TransportError } from '../errors.ts';
+import type { RamBlockSpec, RamImage } from '../machine/ram-block.ts';
+import type { Command } from '../protocol/commands.ts';
+import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
+import type { Profile } from '../protocol/profile.ts';
+import { RAM_IDSTR, RAM_SECTION_VERSION, type RamListEntry, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { type PageSizeField, RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.ts';
+import { StreamDecoder, type StreamRecord, type StreamSink } from '../protocol/stream-decoder.ts';
+import type { FaultBoard } from './fault-board.ts';
+import type { HostPages } from './host-pages.ts';
+import type { PostcopyStateCell } from './incoming-states.ts';
+import { checkKnownSection, deviceStateBytes, type DeviceRecord } from './known-devices.ts';
+import { decodePackage, type PackageRecord } from './package-records.ts';
+import { PagePlacer } from './page-placer.ts';
+import { RamTally } from './ram-tally.ts';
+import type { ReturnPathName } from '../protocol/return-path-messages.ts';
+
+const TARGET_PAGE_BITS = 12;
+
+/** How to receive a migration. */
+export interface IncomingOptions {
+  readonly profile: Profile;
+  /** Local machine type; without one, any is accepted. */
+  readonly machine?: string | undefined;
+  readonly hostPages: HostPages;
+  /** Whether devices that we cannot load are kept unread instead of refused (rule D10). */
+  readonly acceptsUnknownDevices: boolean;
+  /** Whether to answer host page negotiation. */
+  readonly negotiate: boolean;
+  /** Whether a preempt channel brings requested pages; its EOS is awaited before the end (rule D103). */
+  readonly preempt: boolean;
+}
+
+/** What the package asks for, in order; performed while pages already flow. */
+export type LoadItem =
+  | { readonly kind: 'device'; readonly device: DeviceRecord }
+  | { readonly kind: 'ping'; readonly value: number }
+  | { readonly kind: 'run'; readonly event: 'run' | 'run-precopy' };
+
+/** What the core asks of its driver. */
+export interface IncomingEffects {
+  /** Sends a message on the return path. */
+  reply(name: ReturnPathName, values: object): void;
+  /** Makes the guest's RAM, all missing. */
+  createRam(blocks: readonly RamBlockSpec[]): RamImage;
+  /** Performs the items in order, and calls `onGuestRunning` after a run. */
+  load(items: readonly LoadItem[]): void;
+  /** Tells a thing that is no error. */
+  warn(message: string): void;
+  /** Monotonic ns. */
+  nowNs(): number;
+}
+
+/** An incoming migration. Feed it the channels' bytes. */
+export class IncomingMigration implements StreamSink {
+  /** Whether all has come, the guest runs, and SHUT was sent. */
+  isComplete = false;
+  tally: RamTally | undefined;
+  readonly #options: IncomingOptions;
+  readonly #effects: IncomingEffects;
+  readonly #cell: PostcopyStateCell;
+  readonly #board: FaultBoard;
+  readonly #decoder: StreamDecoder;
+  readonly #preempt: RamRecordDecoder | undefined;
+  #placer: PagePlacer | undefined;
+  #preemptPlacer: PagePlacer | undefined;
+  #preemptOffset = 0;
+  #hasReturnPath = false;
+  #summary = 0;
+  #isGuestRunning = false;
+  #preemptEnded = false;
+
+  constructor(
+    options: IncomingOptions,
+    effects: IncomingEffects,
+    shared: { cell: PostcopyStateCell; board: FaultBoard },
+  ) {
+    this.#options = options;
+    this.#effects = effects;
+    this.#cell = shared.cell;
+    this.#board = shared.board;
+    this.#decoder = new StreamDecoder(this, { profile: options.profile, begins: 'header', stream: 'main' });
+    if (options.preempt) this.#preempt = new RamRecordDecoder(this.#preemptSink());
+  }
+
+  /** Whether the source knows the extension, so that it may be told a reason. */
+  get isNegotiated(): boolean {
+    return this.#decoder.extension;
+  }
+
+  /** Bytes of the main channel that were decoded. */
+  get position(): number {
+    return this.#decoder.position;
+  }
+
+  /** Whether EOF has come on the main channel. */
+  get hasEof(): boolean {
+    return this.#decoder.hasEnded;
+  }
+
+  /** Takes bytes of the main channel. @throws MigrationError that ends the migration */
+  push(input: Uint8Array, start: number, end: number): void {
+    this.#decoder.push(input, start, end);
+  }
+
+  /** The main channel has ended. @throws TransportError `truncated` unless EOF came before */
+  end(): void {
+    const partial = this.#placer?.partial;
+    try {
+      this.#decoder.end();
+    } catch (error) {
+      if (partial === undefined || !(error instanceof TransportError)) throw error;
+      throw new TransportError(error.code, `${error.message}; ${partial}`, {
+        offset: error.offset ?? 0,
+        stream: 'main',
+        rule: 'D16',
+      });
+    }
+  }
+
+  /** Takes bytes of the preempt channel, which holds page records only. @throws MigrationError */
+  pushPreempt(input: Uint8Array, start: number, end: number): void {
+    if (this.tally?.isPostcopy !== true) {
+      throw new StateError('preempt-before-listen', 'expected no page on the preempt channel before LISTEN, found one', {
+        offset: this.#preemptOffset,
+        stream: 'preempt',
+        rule: 'D102',
+      });
+    }
+    const next = this.#preempt!.consume(input, start, end, this.#preemptOffset);
+    this.#preemptOffset += next - start;
+    if (this.#preempt!.ended) {
+      this.#preemptEnded = true;
+      this.#finishIfAllHasCome();
+    }
+  }
+
+  /** The loader has performed a run: the guest lives here now. */
+  onGuestRunning(): void {
+    this.#isGuestRunning = true;
+    this.#finishIfAllHasCome();
+  }
+
+  /** Moves the state after an error, drops half-received host pages and names the state that follows. */
+  fail(): 'failed' | 'paused' {
+    this.#placer?.dropPartial();
+    this.#preemptPlacer?.dropPartial();
+    return this.#cell.advance('fail') as 'failed' | 'paused';
+  }
+
+  // The sink of the main channel.
+
+  selectBlock(name: string): void {
+    if (this.#placer === undefined) {
+      throw new StateError('page-before-ram-list', 'expected the RAM list before any page, found a page');
+    }
+    this.#placer.selectBlock(name);
+  }
+
+  page(offset: number): void {
+    this.#placer!.page(offset);
+  }
+
+  pageBytes(input: Uint8Array, start: number, end: number, at: number): void {
+    this.#placer!.pageBytes(input, start, end, at);
+  }
+
+  zeroPage(offset: number, fill: number): void {
+    this.#placer!.zeroPage(offset, fill);
+  }
+
+  endOfPayload(): void {}
+
+  pageSizeField(block: string): { field: PageSizeField; summary: number } {
+    const isAdvised = this.#cell.state === 'advise';
+    const field = isAdvised ? this.#options.hostPages.fieldFor(block) : 'absent';
+    return { field, summary: this.#summary };
+  }
+
+  deviceStateBytes(idstr: string, versionId: number): number | undefined {
+    return deviceStateBytes(idstr, versionId);
+  }
+
+  ramList(entries: readonly RamListEntry[]): void {
+    if (this.#placer !== undefined) {
+      throw new StateError('ram-list-repeated', 'expected one RAM list, found another', {
+        rule: 'D76',
+        state: this.#cell.state,
+      });
+    }
+    const isAdvised = this.#cell.state !== 'none';
+    const blocks = this.#options.hostPages.checkList(entries, isAdvised ? this.#summary : undefined);
+    const tally = new RamTally(this.#effects.createRam(blocks));
+    this.tally = tally;
+    const placerOptions = {
+      profile: this.#options.profile,
+      board: this.#board,
+      nowNs: () => this.#effects.nowNs(),
+    };
+    this.#placer = new PagePlacer(tally, placerOptions);
+    if (this.#preempt !== undefined) this.#preemptPlacer = new PagePlacer(tally, placerOptions);
+  }
+
+  record(record: StreamRecord): void {
+    switch (record.name) {
+      case 'CONFIGURATION':
+        this.#checkMachine(record.machine);
+        return;
+      case 'TARGET_PAGE_BITS':
+        if (record.bits !== TARGET_PAGE_BITS) {
+          throw new MemoryMapError(
+            'target-page-differs',
+            `expected target pages of 2^${TARGET_PAGE_BITS} bytes, found 2^${record.bits}`,
+            { rule: 'D6' },
+          );
+        }
+        return;
+      case 'CAPABILITIES':
+        if (record.names.length > 0) {
+          throw new ProtocolError(
+            'capability-mismatch',
+            `expected no capability that must be on at both ends, found ${record.names.join(', ')}`,
+            { rule: 'D7' },
+          );
+        }
+        return;
+      case 'UUID':
+        this.#effects.warn('the source sent a UUID, and none is set here to compare it with');
+        return;
+      case 'SECTION_START':
+      case 'SECTION_FULL':
+        checkKnownSection(record, this.#options.acceptsUnknownDevices);
+        if (record.idstr === RAM_IDSTR && record.versionId !== RAM_SECTION_VERSION) {
+          throw new ProtocolError('bad-section-version', `ram: expected version 4, found ${record.versionId}`, {
+            rule: 'D12',
+          });
+        }
+        return;
+      case 'DEVICE_STATE':
+        this.#effects.load([{ kind: 'device', device: record }]);
+        return;
+      case 'PACKAGE':
+        this.#package(record.blob);
+        return;
+      case 'EOF':
+        this.#endOfStream();
+        return;
+      case 'HEADER':
+      case 'SECTION_PART':
+      case 'SECTION_END':
+      case 'SECTION_FOOTER':
+      case 'VMDESCRIPTION':
+        return; // the decoder has checked all there is to check
+      default:
+        this.#command(record);
+    }
+  }
+
+  #command(command: Command): void {
+    switch (command.name) {
+      case 'OPEN_RETURN_PATH':
+        this.#hasReturnPath = true; // a second one is tolerated (rule D23)
+        return;
+      case 'PING':
+        this.#ping(command.value);
+        return;
+      case 'POSTCOPY_ADVISE':
+        this.#advise(command);
+        return;
+      case 'POSTCOPY_RAM_DISCARD':
+        this.#cell.advance('discard');
+        this.#ramTally().discard(command.block, command.ranges);
+        return;
+      case 'POSTCOPY_LISTEN':
+        this.#listen();
+        return;
+      case 'POSTCOPY_RUN':
+        this.#effects.load([{ kind: 'run', event: 'run' }]);
+        return;
+      case 'PACKAGED':
+        return; // the blob follows, as a record of its own
+      case 'POSTCOPY_RESUME':
+        this.#effects.warn('POSTCOPY_RESUME outside of a recovery');
+        return;
+      case 'RECV_BITMAP':
+        if (this.tally?.find(command.block) === undefined) {
+          throw new MemoryMapError('unknown-block', `RECV_BITMAP: expected a block of ours, found '${command.block}'`, {
+            rule: 'D55',
+          });
+        }
+        this.#effects.warn('RECV_BITMAP outside of a recovery');
+        return;
+      case 'SWITCHOVER_START':
+        return; // needs no reaction (rule D57)
+      case 'REASON':
+        throw new TransportError('source-left', `the source left: ${command.text}`);
+      default:
+        throw new ProtocolError('unsupported-command', `expected no ${command.name}: it is not supported here`);
+    }
+  }
+
+  #ping(value: number): void {
+    if (!this.#hasReturnPath) {
+      throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', { rule: 'D22' });
+    }
+    if (value === NEGOTIATION_COOKIE && this.#options.negotiate && this.#cell.state === 'none') {
+      for (const answer of this.#options.hostPages.answers()) this.#effects.reply('HOST_PAGE', answer);
+      this.#decoder.extension = true;
+    }
+    this.#effects.reply('PONG', { value });
+  }
+
+  #advise({ pageSizeSummary, targetPageSize }: { pageSizeSummary: number; targetPageSize: number }): void {
+    this.#cell.advance('advise');
+    if (pageSizeSummary === 0 && targetPageSize === 0) {
+      throw new ProtocolError('bad-advise', 'expected an ADVISE for RAM (16 bytes), found an empty one', { rule: 'D25' });
+    }
+    this.#options.hostPages.checkSummary(pageSizeSummary);
+    if (targetPageSize !== TARGET_PAGE_BYTES) {
+      throw new MemoryMapError(
+        'target-page-differs',
+        `Postcopy needs matching target page sizes (s=${targetPageSize} d=${TARGET_PAGE_BYTES})`,
+        { rule: 'D30' },
+      );
+    }
+    this.#summary = pageSizeSummary;
+  }
+
+  #listen(): void {
+    const tally = this.#ramTally();
+    this.#cell.advance('listen');
+    if (this.#options.profile === 'strict') tally.checkWholeHostPages();
+    tally.isPostcopy = true;
+  }
+
+  #package(blob: Uint8Array): void {
+    const records = decodePackage(blob, this.#options.profile, this.#options.acceptsUnknownDevices);
+    const items: LoadItem[] = [];
+    for (const record of records) {
+      // LISTEN takes effect before anything else is loaded, so that pages can be placed meanwhile.
+      if (record.name === 'POSTCOPY_LISTEN') this.#listen();
+      else items.push(...this.#loadItems(record));
+    }
+    this.#effects.load(items);
+  }
+
+  #loadItems(record: PackageRecord): LoadItem[] {
+    switch (record.name) {
+      case 'PING':
+        return [{ kind: 'ping', value: record.value }];
+      case 'POSTCOPY_RUN':
+        return [{ kind: 'run', event: 'run' }];
+      case 'DEVICE_STATE':
+        return [{ kind: 'device', device: record }];
+      default:
+        return [];
+    }
+  }
+
+  #endOfStream(): void {
+    const { state } = this.#cell;
+    if (state === 'listening' || state === 'running') {
+      this.#decoder.ignoresRest = true;
+    } else {
+      // Checked before the guest runs: a precopy stream that lacks a page must not give it away.
+      this.#checkComplete();
+      this.#effects.load([{ kind: 'run', event: 'run-precopy' }]);
+    }
+    this.#finishIfAllHasCome();
+  }
+
+  /** SHUT only after the device state is loaded (rule D95), and after the preempt channel has ended (rule D103). */
+  #finishIfAllHasCome(): void {
+    const hasAll =
+      this.#decoder.hasEnded && this.#isGuestRunning && (this.#preempt === undefined || this.#preemptEnded || !this.tally?.isPostcopy);
+    if (!hasAll || this.isComplete) return;
+    this.#checkComplete();
+    this.#cell.advance('end');
+    this.isComplete = true;
+    if (this.#hasReturnPath) this.#effects.reply('SHUT', { value: 0 });
+  }
+
+  /** QEMU completes with pages missing (rule D85); here that is an error that names them, unless the profile copies it. */
+  #checkComplete(): void {
+    if (this.#options.profile !== 'strict') return;
+    const partial = this.#placer?.partial ?? this.#preemptPlacer?.partial;
+    if (partial !== undefined) {
+      throw new StateError('page-missing', `expected every host page whole before the end, found: ${partial}`, {
+        rule: 'S33',
+      });
+    }
+    this.#ramTally().checkComplete();
+  }
+
+  #ramTally(): RamTally {
+    if (this.tally !== undefined) return this.tally;
+    throw new StateError('no-ram-list', 'expected the RAM list before this, found none', { state: this.#cell.state });
+  }
+
+  #checkMachine(received: string): void {
+    const local = this.#options.machine;
+    if (local === undefined || local.startsWith(received)) return; // any prefix is accepted (rule D4)
+    throw new ProtocolError('machine-differs', `Machine type received is '${received}' and local is '${local}'`, {
+      rule: 'D4',
+    });
+  }
+
+  #preemptSink(): RamSink {
+    const refuse = (what: string): never => {
+      throw new ProtocolError('not-a-page', `expected page records only, found ${what}`, {
+        stream: 'preempt',
+        offset: this.#preempt!.recordOffset,
+        rule: 'D102',
+      });
+    };
+    return {
+      selectBlock: (name) => this.#preemptPlacer!.selectBlock(name),
+      page: (offset) => this.#preemptPlacer!.page(offset),
+      pageBytes: (input, start, end, at) => this.#preemptPlacer!.pageBytes(input, start, end, at),
+      zeroPage: (offset, fill) => this.#preemptPlacer!.zeroPage(offset, fill),
+      ramList: () => refuse('a RAM list'),
+      endOfPayload: () => undefined,
+      pageSizeField: (block) => refuse(`a RAM list with block '${block}'`),
+    };
+  }
+}
