@@ -186,7 +186,7 @@ function meanHops(faults: readonly FaultRecord[]): StallHops {
 }
 
 /**
- * Summarises faults, given in any order. Pure. A million faults take about a second.
+ * Summarises faults, given in any order. Pure. A million faults take about two seconds.
  *
  * @throws GuestError `fault-times-disordered`, `fault-overlap` (one vCPU in two faults at once) or
  * `fault-vcpu-unknown` (index not below `vcpuCount`): each of them is our own bug.
