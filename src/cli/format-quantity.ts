@@ -10,7 +10,7 @@ function threeDigits(value: number): string {
 function inUnit(value: number, base: number, units: readonly string[]): [number, string] {
   let scaled = value;
   let unit = 0;
-  while (unit < units.length - 1 && Number(scaled.toPrecision(3)) >= base) {
+  while (unit < units.length - 1 && Number(threeDigits(scaled)) >= base) {
     scaled /= base;
     unit++;
   }

@@ -52,8 +52,7 @@ export class Progress {
   readonly #nowMs: () => number;
   #phase: string | undefined;
   #writtenMs = Number.NEGATIVE_INFINITY;
-  #isDrawn = false;
-  #isDone = false;
+  #bar: 'absent' | 'drawn' | 'ended' = 'absent';
 
   constructor(options: ProgressOptions) {
     this.#stream = options.stream;
@@ -88,22 +87,22 @@ export class Progress {
 
   /** Ends the progress: clears the bar and writes a last line, if given. Later calls do nothing. */
   done(line?: string): void {
-    if (this.#isDone) return;
+    if (this.#bar === 'ended') return;
     this.clear();
-    this.#isDone = true;
+    this.#bar = 'ended';
     if (this.#enabled && line !== undefined) this.#stream.write(`${this.#label}: ${printable(line)}\n`);
   }
 
   /** Takes the bar off the terminal, so that other output can be written; the next update draws it again. */
   clear(): void {
-    if (!this.#isDrawn) return;
-    this.#isDrawn = false;
+    if (this.#bar !== 'drawn') return;
+    this.#bar = 'absent';
     this.#writtenMs = Number.NEGATIVE_INFINITY;
     this.#stream.write(CLEAR_LINE);
   }
 
   #isDue(phase: string): boolean {
-    if (!this.#enabled || this.#isDone) return false;
+    if (!this.#enabled || this.#bar === 'ended') return false;
     const nowMs = this.#nowMs();
     const intervalMs = this.#isTerminal ? TERMINAL_INTERVAL_MS : PIPE_INTERVAL_MS;
     if (phase === this.#phase && nowMs - this.#writtenMs < intervalMs) return false;
@@ -119,6 +118,6 @@ export class Progress {
     }
     // One column short: a terminal may wrap after the last one.
     this.#stream.write(CLEAR_LINE + cut(printable(text), Math.max(1, (this.#stream.columns ?? 80) - 1)));
-    this.#isDrawn = true;
+    this.#bar = 'drawn';
   }
 }

@@ -48,7 +48,7 @@ function blockLines(blocks: readonly BlockStalls[]): string[] {
     out.push(`    ${product(count, block.meanNs, block.totalNs, floorNs)}; wire alone ${alone}`);
     if (block.underFloor === 0) return;
     out.push(
-      `    ! under the floor: ${plural(block.underFloor, 'stall')}, of which ${block.underFloorInFlight} for a page already in flight`,
+      `    ! ${plural(block.underFloor, 'stall')} under the floor (${block.underFloorInFlight} of a page in flight)`,
     );
   });
   return out;
@@ -109,16 +109,17 @@ export function stallLines(stalls: StallSummary): string[] {
     `           ${formatNs(hops.resumeNs)} > running`,
     ...blockLines(stalls.perBlock),
   ];
-  const vcpuRows = [['vCPU', 'faults', 'mean', 'total', 'max', 'blocked']];
+  const vcpuRows = [['vCPU', 'faults', 'mean', 'total', 'max', 'blocked', 'wire alone']];
   for (const vcpu of stalls.perVcpu) {
     const meanNs = vcpu.count === 0 ? null : vcpu.totalNs / vcpu.count;
     vcpuRows.push([
       String(vcpu.vcpu),
       `${vcpu.count} ×`,
       `${formatNs(meanNs)} =`,
-      formatNs(vcpu.totalNs),
+      besideFloor(vcpu.totalNs, vcpu.floorTotalNs),
       formatNs(vcpu.maxNs),
       formatNs(vcpu.blockedNs),
+      vcpu.floorTotalNs === null ? 'not known' : formatNs(vcpu.floorTotalNs),
     ]);
   }
   return [...lines, ...alignColumns(vcpuRows, 8), ...histogramLines(stalls.latencyBuckets)];

@@ -23,15 +23,15 @@ function painter(color: boolean): Paint {
   return (text, name) => (color ? `\x1b[${SGR[name]}m${text}\x1b[0m` : text);
 }
 
-function paragraph(text: string): string[] {
-  return wrap(printable(text), WIDTH - INDENT.length, INDENT).map((line) => INDENT + line);
+function paragraph(text: string, indent = INDENT): string[] {
+  return wrap(printable(text), WIDTH - indent.length, INDENT).map((line) => indent + line);
 }
 
 function indented(lines: readonly string[]): string[] {
   return lines.map((line) => INDENT + line);
 }
 
-function errorLines(error: ErrorRecord): string[] {
+function errorLines(error: ErrorRecord, indent = INDENT): string[] {
   const where = [
     error.rule === undefined ? '' : `rule ${error.rule}`,
     error.stream === undefined ? '' : `stream ${error.stream}`,
@@ -40,7 +40,7 @@ function errorLines(error: ErrorRecord): string[] {
   ].filter((part) => part !== '');
   // Only the first line of an error that is not ours is its message; the stack belongs to the log.
   const message = error.message.split('\n', 1)[0]!;
-  return paragraph(`${error.code}: ${message}${where.length === 0 ? '' : ` (${where.join(', ')})`}`);
+  return paragraph(`${error.code}: ${message}${where.length === 0 ? '' : ` (${where.join(', ')})`}`, indent);
 }
 
 /** Only a completed migration whose guest was verified is good news: QEMU itself completes with pages missing. */
@@ -66,7 +66,7 @@ function negotiatedLines(result: MigrationResult): string[] {
 }
 
 function passLines(passes: readonly PassEstimate[]): string[] {
-  const rows = [['pass', 'took', 'sent', 'remaining', 'expected', 'before 3.0', 'own', 'own old', '']];
+  const rows = [['pass', 'took', 'sent', 'remaining', 'expected', 'before 3.0', 'own', 'own old']];
   for (const pass of passes) {
     const { overPass } = pass;
     // A star: QEMU's figures were not updated in this pass, they are older or still the limit.
@@ -75,19 +75,22 @@ function passLines(passes: readonly PassEstimate[]): string[] {
       String(pass.pass),
       formatNs(pass.durationNs),
       formatBytes(pass.bytesSent),
-      formatBytes(pass.remainingBytes),
+      formatBytes(pass.remainingBytes) + (pass.converges || overPass.converges ? '<' : ''),
       formatNs(pass.expectedDowntimeNs) + mark,
       formatNs(pass.expectedDowntimeOldNs) + mark,
       formatNs(overPass.expectedDowntimeNs),
       formatNs(overPass.expectedDowntimeOldNs),
-      pass.converges || overPass.converges ? 'ok' : '',
     ]);
   }
   const lines = alignColumns(rows, 4);
-  if (passes.some((pass) => !pass.updatedInPass))
-    lines.push('* not updated in this pass, too short for QEMU; own: over the pass alone');
-  if (passes.some((pass) => pass.converges || pass.overPass.converges))
-    lines.push('ok: less remained than the downtime limit lets through');
+  lines.push('expected: remaining / bandwidth; before 3.0: dirty rate / bandwidth');
+  lines.push('own: the same two, over this pass alone');
+  if (passes.some((pass) => !pass.updatedInPass)) {
+    lines.push('*: not updated in this pass, which was too short for QEMU');
+  }
+  if (passes.some((pass) => pass.converges || pass.overPass.converges)) {
+    lines.push('<: less than the downtime limit lets through, by either bandwidth');
+  }
   return lines;
 }
 
@@ -145,7 +148,7 @@ function stepLines(step: DemoStep, number: number, paint: Paint): string[] {
     else
       lines.push(
         INDENT + statusLine(result, paint),
-        ...(result.error === undefined ? [] : errorLines(result.error)),
+        ...(result.error === undefined ? [] : errorLines(result.error, INDENT + INDENT)),
       );
   }
   lines.push(INDENT + (step.met ? paint('as expected', 'green') : paint('NOT as expected', 'red')));

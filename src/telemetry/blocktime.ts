@@ -8,7 +8,7 @@
  * its faults. A vCPU is blocked from its fault until the placement, not until it runs again.
  *
  * @param faultNs - when each fault began, in any order
- * @param placedNs - when each of these faults was placed; index i belongs to `faultNs[i]`
+ * @param placedNs - when each of these faults was placed, in any order
  * @param vcpuCount - how many vCPUs the guest has; one that never faults keeps the blocktime at 0
  */
 export function overlappedBlocktimeNs(
@@ -16,26 +16,17 @@ export function overlappedBlocktimeNs(
   placedNs: Float64Array,
   vcpuCount: number,
 ): number {
-  const begins = new Float64Array(faultNs.length);
-  const ends = new Float64Array(faultNs.length);
-  let intervalCount = 0;
-  for (let i = 0; i < faultNs.length; i++) {
-    // An empty interval blocks nobody, and would end before it begins in the order below.
-    if (faultNs[i] === placedNs[i]) continue;
-    begins[intervalCount] = faultNs[i]!;
-    ends[intervalCount] = placedNs[i]!;
-    intervalCount++;
-  }
-  const sortedBegins = begins.subarray(0, intervalCount).sort();
-  const sortedEnds = ends.subarray(0, intervalCount).sort();
+  const sortedBegins = faultNs.toSorted();
+  const sortedEnds = placedNs.toSorted();
 
   let downCount = 0;
   let lastBeginNs = 0;
   let totalNs = 0;
   let next = 0;
   for (const endNs of sortedEnds) {
-    // At the same instant the placement comes first: a vCPU can only fault again after it was woken.
-    while (next < intervalCount && sortedBegins[next]! < endNs) {
+    // At the same instant the placement comes first: a vCPU can only fault again after it was woken. An empty fault
+    // thereby ends before it begins, which only cuts a blocked time in two that add up to the same.
+    while (next < sortedBegins.length && sortedBegins[next]! < endNs) {
       lastBeginNs = sortedBegins[next++]!;
       downCount++;
     }

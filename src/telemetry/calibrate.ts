@@ -28,7 +28,7 @@ const WAKE_BUDGET_NS = 60_000_000;
 /** Long enough that the other thread has fallen asleep, as a vCPU has whose page is on its way. */
 const FALL_ASLEEP_MS = 0.05;
 /** How long one round may take before the machine counts as too loaded to measure. */
-const ROUND_TIMEOUT_MS = 20;
+const ROUND_TIMEOUT_MS = 100;
 /** Rounds between two turns of the event loop. */
 const ROUNDS_PER_TURN = 20;
 
@@ -70,7 +70,8 @@ async function measureWakeUps(cell: WakeCell): Promise<number[]> {
 }
 
 /**
- * Measures the cost of the machinery. Takes about 100 ms: at most 60 ms of wake-ups, and the start of one thread.
+ * Measures the cost of the machinery. Takes about 100 ms: 60 ms of wake-ups, unless the machine is too loaded to
+ * finish a round, and the start of one thread.
  * Blocks the calling thread for a few ms at a time.
  */
 export async function calibrate(): Promise<Calibration> {
@@ -80,7 +81,8 @@ export async function calibrate(): Promise<Calibration> {
   const thread = new Worker(new URL('./calibrate-thread.js', import.meta.url), { workerData: cell });
   const exited = once(thread, 'exit');
   try {
-    await once(thread, 'online');
+    // Its own word that it runs: `online` comes before its modules are loaded.
+    await once(thread, 'message');
     const latenciesNs = Float64Array.from(await measureWakeUps(cell)).sort();
     return {
       clockNs: measureClock(),

@@ -1,0 +1,239 @@
+// The report of a result: what it must say, where it must warn, and that it fits a terminal.
+import { stripVTControlCharacters } from 'node:util';
+import t from 'tap';
+import { histogramLines } from '../../src/cli/report-stalls.ts';
+import { reportLines } from '../../src/cli/report-text.ts';
+import type { MigrationResult } from '../../src/telemetry/result.ts';
+import { DEMO, DESTINATION, SOURCE } from '../telemetry/sample-results.ts';
+
+const LONG = 'x'.repeat(255);
+
+t.test('a destination, line by line', async (t) => {
+  t.strictSame(reportLines(DESTINATION), [
+    'destination: completed in 1.91 s, downtime 8.25 ms',
+    '  precopy 612 ms, postcopy-active 1.30 s',
+    '',
+    'Page sizes',
+    '  block     source page  destination page  placement page',
+    '  pc.ram         16 MiB             1 GiB           1 GiB',
+    '  vga.vram            -             4 KiB           4 KiB',
+    '',
+    'Moved',
+    '  target pages  precopy 1024, background 262144, requested 262145',
+    '                zero 17, duplicate -',
+    '  bytes         wire 2.01 GiB, discarded 2 GiB, amplified -',
+    '  wire rate     mean 1130 MB/s (9.04 Gbit/s), peak 1990 MB/s (15.9 Gbit/s)',
+    '  link: loopback, not shaped',
+    '',
+    'Stalls',
+    '  3 × 400 ms = 1.20 s (faults × mean = total); 2 requests',
+    '  wire alone 3 × 360 ms = 1.08 s',
+    '  p50 600 ms  p90 600 ms  p99 600 ms  p99.9 600 ms  max 600 ms',
+    '      wire alone, one page: 20.0 us to 540 ms',
+    '  all vCPUs blocked at once (blocktime): 599 ms',
+    '  mean hops: fault 3.00 us > request 90.0 us > first byte 400 ms > placed',
+    '             11.0 us > running',
+    '  block      page       p50       p99       max  wire alone',
+    '  pc.ram    1 GiB    600 ms    600 ms    600 ms      540 ms',
+    '      2 × 600 ms = 1.20 s; wire alone 2 × 540 ms = 1.08 s',
+    '  vga.vram  4 KiB  12.0 us!  12.0 us!  12.0 us!     20.0 us',
+    '      1 × 12.0 us! = 12.0 us; wire alone 1 × 20.0 us = 20.0 us',
+    '      ! 1 stall under the floor (1 of a page in flight)',
+    '  vCPU  faults      mean   total     max  blocked  wire alone',
+    '  0        2 ×  300 ms =  600 ms  600 ms   600 ms      540 ms',
+    '  1        1 ×  600 ms =  600 ms  600 ms   600 ms      540 ms',
+    '   from 8.00 us |####################                    | 1',
+    '   from 16.0 us |                                        | 0',
+    '   from 32.0 us |                                        | 0',
+    '   from 64.0 us |                                        | 0',
+    '    from 128 us |                                        | 0',
+    '    from 256 us |                                        | 0',
+    '    from 512 us |                                        | 0',
+    '   from 1.02 ms |                                        | 0',
+    '   from 2.05 ms |                                        | 0',
+    '   from 4.10 ms |                                        | 0',
+    '   from 8.19 ms |                                        | 0',
+    '   from 16.4 ms |                                        | 0',
+    '   from 32.8 ms |                                        | 0',
+    '   from 65.5 ms |                                        | 0',
+    '    from 131 ms |                                        | 0',
+    '    from 262 ms |                                        | 0',
+    '    from 524 ms |########################################| 2',
+    '',
+    'Machinery of the emulation',
+    '  clock 95 ns, waking a thread p50 10.5 us p99 21.0 us (200 rounds), 2 hardware',
+    '    threads, Node v20.20.2',
+    '',
+    'guest verified',
+    '  the final RAM equals that of the same guest run without migration to the same',
+    '    access counts',
+    '  pc.ram    sha256 9f86d081884c7d65…',
+    '  vga.vram  sha256 9f86d081884c7d65…',
+  ]);
+});
+
+t.test('a source that failed, line by line', async (t) => {
+  t.strictSame(reportLines(SOURCE), [
+    'source: failed in 1.91 s, downtime 8.25 ms',
+    '  page-size-mismatch: expected host pages of 16777216 bytes in pc.ram, found',
+    '    1073741824 (rule D31, stream main, offset 411, state advise)',
+    '  precopy 612 ms, postcopy-active 1.30 s',
+    '',
+    'Page sizes',
+    '  block     source page  destination page  placement page',
+    '  pc.ram         16 MiB             1 GiB           1 GiB',
+    '  vga.vram            -             4 KiB           4 KiB',
+    '',
+    'Moved',
+    '  target pages  precopy 1024, background 262144, requested 262145',
+    '                zero 17, duplicate -',
+    '  bytes         wire 2.01 GiB, discarded 2 GiB, amplified -',
+    '  wire rate     mean 1130 MB/s (9.04 Gbit/s), peak 1990 MB/s (15.9 Gbit/s)',
+    '  link: loopback, not shaped',
+    '',
+    'Precopy passes, expected downtime',
+    '  pass    took      sent  remaining  expected  before 3.0      own  own old',
+    '  1     612 ms  2.00 GiB  78.1 MiB<   300 ms*     300 ms*  23.3 ms  38.1 ms',
+    '  expected: remaining / bandwidth; before 3.0: dirty rate / bandwidth',
+    '  own: the same two, over this pass alone',
+    '  *: not updated in this pass, which was too short for QEMU',
+    '  <: less than the downtime limit lets through, by either bandwidth',
+    '',
+    'Machinery of the emulation',
+    '  not calibrated',
+    '',
+    'guest not verified',
+    '  the migration failed; the guest goes on at the source',
+  ]);
+});
+
+t.test('a demo tells its steps first, then the figures', async (t) => {
+  t.strictSame(reportLines(DEMO).slice(0, 18), [
+    'scenario power8-to-power9',
+    '',
+    'step 1: without negotiation',
+    '  expected: refused as QEMU refuses it',
+    '  source: failed in 1.91 s, downtime 8.25 ms',
+    '    page-size-mismatch: expected host pages of 16777216 bytes in pc.ram, found',
+    '      1073741824 (rule D31, stream main, offset 411, state advise)',
+    '  destination: ended without a result',
+    '  as expected',
+    '',
+    'step 2: negotiated',
+    '  expected: completed and verified',
+    '  source: ended without a result',
+    '  destination: completed in 1.91 s, downtime 8.25 ms',
+    '  as expected',
+    '',
+    'demo: completed in 1.91 s, downtime 8.25 ms',
+    '  precopy 612 ms, postcopy-active 1.30 s',
+  ]);
+});
+
+t.test('no line is wider than 80 columns, whatever the names', async (t) => {
+  const stalls = DESTINATION.stalls!;
+  const wide: MigrationResult = {
+    ...SOURCE,
+    passes: SOURCE.passes.map((pass) => ({
+      ...pass,
+      pass: 9999,
+      durationNs: 54_600_000_000,
+      remainingBytes: 1023 * 2 ** 20,
+    })),
+    guestVerification: `${LONG} ${LONG}`,
+    ramSha256: { [LONG]: 'f'.repeat(64) },
+    negotiated: [
+      {
+        block: LONG,
+        sourceHostPageBytes: 2 ** 34,
+        destinationHostPageBytes: 2 ** 34,
+        placementPageBytes: 2 ** 34,
+      },
+    ],
+    pages: {
+      precopy: 123_456_789,
+      postcopyBackground: 123_456_789,
+      requested: 123_456_789,
+      zero: 123_456_789,
+      duplicate: 123_456_789,
+    },
+    stalls: {
+      ...stalls,
+      count: 1_000_000,
+      requests: 1_000_000,
+      perBlock: stalls.perBlock.map((block) => ({
+        ...block,
+        block: LONG,
+        count: 1_000_000,
+        underFloor: 1e6,
+        underFloorInFlight: 1e6,
+      })),
+      latencyBuckets: new Array(24).fill(1_000_000),
+    },
+    machinery: DESTINATION.machinery,
+    error: { ...SOURCE.error, message: LONG },
+  };
+  for (const result of [DESTINATION, SOURCE, DEMO, wide]) {
+    for (const line of reportLines(result)) t.ok(line.length <= 80, `${line.length}: ${line}`);
+  }
+});
+
+t.test('colour only when told, and the same words', async (t) => {
+  for (const result of [DESTINATION, SOURCE, DEMO]) {
+    const plain = reportLines(result).join('\n');
+    const colored = reportLines(result, { color: true }).join('\n');
+    t.notOk(plain.includes('\x1b'));
+    t.ok(colored.includes('\x1b[32m') || colored.includes('\x1b[31m'));
+    t.equal(stripVTControlCharacters(colored), plain);
+  }
+});
+
+t.test('completed without verification is not painted as success', async (t) => {
+  const [status] = reportLines({ ...DESTINATION, guestVerified: false }, { color: true });
+  t.match(status, '\x1b[33mcompleted, guest not verified\x1b[0m');
+});
+
+t.test('names and reasons of a peer cannot drive the terminal', async (t) => {
+  const evil = '\x1b[2J\r';
+  const text = reportLines({
+    ...DESTINATION,
+    ramSha256: { [evil]: evil },
+    guestVerification: evil,
+    negotiated: [{ ...DESTINATION.negotiated[0]!, block: evil }],
+    stalls: { ...DESTINATION.stalls!, perBlock: [{ ...DESTINATION.stalls!.perBlock[0]!, block: evil }] },
+    error: { ...SOURCE.error, message: evil, code: evil, stream: evil },
+    wire: { ...DESTINATION.wire, note: evil },
+    times: { ...DESTINATION.times, phases: { [evil]: 1 } },
+  }).join('\n');
+  t.notOk(text.includes('\x1b') || text.includes('\r'));
+});
+
+t.test('no stall and no rate are said in words', async (t) => {
+  const stalls = DESTINATION.stalls!;
+  const none = reportLines({ ...DESTINATION, stalls: { ...stalls, count: 0 } }).join('\n');
+  t.match(none, 'none: no vCPU touched a page that was missing');
+  const perBlock = stalls.perBlock.map((block) => ({
+    ...block,
+    floorNs: null,
+    underFloor: 0,
+    underFloorInFlight: 0,
+  }));
+  const unknown = reportLines({ ...DESTINATION, stalls: { ...stalls, perBlock } }).join('\n');
+  t.match(unknown, 'wire alone not known');
+  t.match(unknown, 'wire alone, one page: not known, as the rate of the wire is not');
+  t.notMatch(unknown, /\d!/, 'nothing is under a floor that is not known');
+});
+
+t.test('the histogram spans just the buckets that are not empty', async (t) => {
+  const buckets: number[] = new Array(24).fill(0);
+  t.strictSame(histogramLines(buckets), []);
+  buckets[5] = 1;
+  buckets[7] = 80;
+  t.strictSame(histogramLines(buckets), [
+    ` from 32.0 us |${'#'.padEnd(40)}| 1`,
+    ` from 64.0 us |${''.padEnd(40)}| 0`,
+    `  from 128 us |${'#'.repeat(40)}| 80`,
+  ]);
+  t.match(histogramLines([1, ...new Array(22).fill(0), 1]).at(0), 'under 2 us |');
+  t.match(histogramLines([1, ...new Array(22).fill(0), 1]).at(-1), '>= 8.39 s |');
+});
