@@ -7,7 +7,11 @@ import type { OptionTable } from './option-table.ts';
 /** Options of every command. */
 export const OUTPUT_OPTIONS = {
   json: { doc: 'print one JSON object on stdout and nothing else there; logs go to stderr' },
-  'log-level': { value: 'LEVEL', doc: 'logs on stderr: trace, debug, info, warn, error or silent', default: 'warn' },
+  'log-level': {
+    value: 'LEVEL',
+    doc: 'logs on stderr: trace, debug, info, warn, error or silent',
+    default: 'warn',
+  },
   help: { short: 'h', doc: 'print this help' },
 } as const satisfies OptionTable;
 
@@ -35,7 +39,12 @@ export const END_OPTIONS = {
 } as const satisfies OptionTable;
 
 /** Device memory of the default machine, with 4 KiB host pages whatever backs its RAM. */
-export const VGA_VRAM = { name: 'vga.vram', lengthBytes: 16 * 2 ** 20, hostPageBytes: 4096, kind: 'device' } as const;
+export const VGA_VRAM = {
+  name: 'vga.vram',
+  lengthBytes: 16 * 2 ** 20,
+  hostPageBytes: 4096,
+  kind: 'device',
+} as const;
 
 /** Reads `NAME=SIZE@PAGE[,device]`. @throws OptionError `bad-option-value` */
 export function parseBlock(text: string): RamBlockSpec {

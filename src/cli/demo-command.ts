@@ -13,7 +13,8 @@ import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
 /** Help and options of `postcopy demo`. */
 export const DEMO_HELP = {
   usage: 'postcopy demo [--scenario NAME] [OPTIONS]',
-  summary: 'Migrates a guest between two processes of this machine, with proof that none of its memory was lost.',
+  summary:
+    'Migrates a guest between two processes of this machine, with proof that none of its memory was lost.',
   options: {
     scenario: { value: 'NAME', doc: Object.keys(SCENARIOS).join(', '), default: Object.keys(SCENARIOS)[0]! },
     transport: { value: 'NAME', doc: 'tcp, unix or ws', default: 'tcp' },
@@ -44,7 +45,9 @@ class End {
   readonly #exited: Promise<unknown>;
 
   constructor(command: string, args: readonly string[], onEvent: (event: ChildEvent) => void) {
-    this.process = fork(PROGRAM, [command, ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+    this.process = fork(PROGRAM, [command, ...args, '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
     this.#stdout = text(this.process.stdout!);
     this.#exited = once(this.process, 'exit');
     this.process.on('message', (event: ChildEvent) => onEvent(event));
@@ -76,7 +79,8 @@ async function runStep(
   });
   const destination = new End('destination', ['--incoming', address, ...step.destination], (event) => {
     if (event.kind === 'listening') heard(event.uri);
-    else if (event.phase === 'hash' || event.phase === 'verify') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+    else if (event.phase === 'hash' || event.phase === 'verify')
+      output.show({ ...event, phase: `${step.name}: ${event.phase}` });
   });
   running.add(destination);
   const uri = await Promise.race([listening, destination.failsWithoutListening()]);
@@ -96,9 +100,17 @@ async function runStep(
 }
 
 /** A refusal must leave the guest alive and unharmed at the source; a completion must prove it at the destination. */
-function isMet(step: ScenarioStep, source: MigrationResult | null, destination: MigrationResult | null): boolean {
+function isMet(
+  step: ScenarioStep,
+  source: MigrationResult | null,
+  destination: MigrationResult | null,
+): boolean {
   if (step.outcome === 'refused') {
-    return source?.status === 'failed' && source.guestVerified && destination?.status === 'failed';
+    return (
+      source?.status === 'failed' &&
+      source.guestAtSource?.isProved === true &&
+      destination?.status === 'failed'
+    );
   }
   return source?.status === 'completed' && destination?.status === 'completed' && destination.guestVerified;
 }
@@ -132,8 +144,11 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
     },
     passes: source.passes,
     marks: { guestStoppedNs: stopped, guestRunningNs: running },
-    ...(source.error === undefined ? {} : { error: (isRefusal ? destination?.error : undefined) ?? source.error }),
+    ...(source.error === undefined
+      ? {}
+      : { error: (isRefusal ? destination?.error : undefined) ?? source.error }),
     guest: judge.guest,
+    guestAtSource: source.guestAtSource,
     steps,
   };
 }
@@ -142,7 +157,8 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
 export async function demoCommand(args: Arguments): Promise<number> {
   const name = args.choice('scenario', Object.keys(SCENARIOS));
   const scenario = SCENARIOS[name]!;
-  if (args.positionals.length > 0) throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
+  if (args.positionals.length > 0)
+    throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
   const address = ADDRESSES[args.choice('transport', Object.keys(ADDRESSES))]!();
   const sourceArgs = PASSED_ON.flatMap((option) => {
     const value = args.text(option);

@@ -1,7 +1,7 @@
 // `postcopy destination`: reads its options and runs the destination, from a socket or from recordings.
 import { writeFileSync } from 'node:fs';
-import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
 import type { IncomingOrigin } from '../destination/incoming-messages.ts';
+import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
 import { OptionError } from '../errors.ts';
 import { parseByteSize } from '../machine/byte-size.ts';
 import { MAX_VCPUS } from '../machine/vcpu-state.ts';
@@ -16,20 +16,39 @@ export const DESTINATION_HELP = {
   usage: 'postcopy destination (--incoming URI | --replay MAIN [PREEMPT]) [OPTIONS]',
   summary: 'Receives a guest: from a source that connects, or from recorded streams.',
   options: {
-    incoming: { value: 'URI', doc: 'listen on tcp:HOST:PORT, unix:PATH or ws://HOST:PORT/PATH; port 0 takes a free one' },
-    replay: { value: 'FILE', doc: 'load a recorded main stream, plain or gzip; a second file is its preempt channel' },
+    incoming: {
+      value: 'URI',
+      doc: 'listen on tcp:HOST:PORT, unix:PATH or ws://HOST:PORT/PATH; port 0 takes a free one',
+    },
+    replay: {
+      value: 'FILE',
+      doc: 'load a recorded main stream, plain or gzip; a second file is its preempt channel',
+    },
     replies: { value: 'FILE', doc: 'with --replay: write what is answered on the return path to this file' },
-    'host-page': { value: 'SIZE', doc: 'host page behind every block that is not named, 4K to 16G', default: '4K' },
+    'host-page': {
+      value: 'SIZE',
+      doc: 'host page behind every block that is not named, 4K to 16G',
+      default: '4K',
+    },
     'block-page': { value: 'NAME=SIZE', multiple: true, doc: 'host page behind one block; vga.vram has 4K' },
-    smp: { value: 'N', doc: 'vCPU threads to start ahead; 0 starts them when their state arrives', default: '0' },
-    'refuse-unknown-devices': { doc: 'refuse device sections that cannot be loaded, instead of keeping them unread' },
+    smp: {
+      value: 'N',
+      doc: 'vCPU threads to start ahead; 0 starts them when their state arrives',
+      default: '0',
+    },
+    'refuse-unknown-devices': {
+      doc: 'refuse device sections that cannot be loaded, instead of keeping them unread',
+    },
     'postcopy-preempt': { doc: 'expect a second connection that brings requested pages' },
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
   examples: [
-    { doc: 'receive onto 1 GiB host pages', command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G' },
+    {
+      doc: 'receive onto 1 GiB host pages',
+      command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G',
+    },
     {
       doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
       command: 'postcopy destination --replay c1.fwd.bin.gz --host-page 2M --block-page pc.bios=4K',

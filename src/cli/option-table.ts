@@ -103,7 +103,8 @@ export function helpText({ usage, summary, options, examples }: CommandHelp): st
     const head = `  ${short}--${name}${spec.value === undefined ? '' : ` ${spec.value}`}`;
     const doc = spec.default === undefined ? spec.doc : `${spec.doc} (default ${spec.default})`;
     const wrapped = wrapWords(doc, WIDTH - NAME_COLUMN);
-    const first = head.length < NAME_COLUMN ? head.padEnd(NAME_COLUMN) : `${head}\n${' '.repeat(NAME_COLUMN)}`;
+    const first =
+      head.length < NAME_COLUMN ? head.padEnd(NAME_COLUMN) : `${head}\n${' '.repeat(NAME_COLUMN)}`;
     lines.push(`${first}${wrapped.join(`\n${' '.repeat(NAME_COLUMN)}`)}`);
   }
   lines.push('', 'Examples:');

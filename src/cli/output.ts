@@ -1,7 +1,7 @@
 // Where a command's words go: result to stdout, progress and logs to stderr, events to a parent process if there is one.
 import { type Logger, pino } from 'pino';
-import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import type { DestinationEvents } from '../destination/run-destination.ts';
+import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import type { Arguments } from './option-table.ts';
 import { Progress, type ProgressState } from './progress-bar.ts';
 import { reportLines } from './report-text.ts';
@@ -92,7 +92,10 @@ export class Output {
     if (result.error !== undefined) this.log.info(result.error, 'the migration did not complete');
     if (this.#isJson) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     else process.stdout.write(`${reportLines(result, { color: process.stdout.isTTY }).join('\n')}\n`);
-    const isWrong = result.status === 'completed' && result.role !== 'source' && result.guestVerification.startsWith('the RAM differs');
+    const isWrong =
+      result.status === 'completed' &&
+      result.role !== 'source' &&
+      result.guestVerification.startsWith('the RAM differs');
     return isWrong ? EXIT.FAILED : EXIT_BY_STATUS[result.status];
   }
 

@@ -51,7 +51,10 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name]! : undefined;
   if (command === undefined) {
-    throw new OptionError('unknown-command-name', `expected one of ${Object.keys(COMMANDS).join(', ')}, found '${name}'`);
+    throw new OptionError(
+      'unknown-command-name',
+      `expected one of ${Object.keys(COMMANDS).join(', ')}, found '${name}'`,
+    );
   }
   const args = new Arguments(rest, command.help.options);
   if (args.has('help')) {

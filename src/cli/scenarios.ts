@@ -38,7 +38,18 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         name: 'without negotiation',
         expectation: 'refused by the destination as QEMU refuses it; the guest goes on at the source',
         outcome: 'refused',
-        source: [...VCPUS, '--memory', '2G', '--host-page', '16M', '--mmu', 'hash', '--guest-page', '16M', '--no-negotiate'],
+        source: [
+          ...VCPUS,
+          '--memory',
+          '2G',
+          '--host-page',
+          '16M',
+          '--mmu',
+          'hash',
+          '--guest-page',
+          '16M',
+          '--no-negotiate',
+        ],
         destination: [...VCPUS, '--host-page', '1G', '--no-negotiate'],
       },
       completes('16M', '1G', ['--memory', '2G', '--mmu', 'hash', '--guest-page', '16M'], 'with negotiation'),
@@ -61,7 +72,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     steps: [
       {
         name: 'migrate',
-        expectation: 'refused before ADVISE: the guest may use 16 MiB pages, and 2 MiB host pages cannot hold one',
+        expectation:
+          'refused before ADVISE: the guest may use 16 MiB pages, and 2 MiB host pages cannot hold one',
         outcome: 'refused',
         source: [...VCPUS, '--memory', '512M', '--host-page', '16M', '--mmu', 'hash', '--guest-page', '16M'],
         destination: [...VCPUS, '--host-page', '2M'],

@@ -9,7 +9,7 @@ import { Source, type SourceOptions } from '../source/run-source.ts';
 import type { PostcopyAfter } from '../source/switchover-policy.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, VGA_VRAM } from './common-options.ts';
-import { Arguments, badValue, type CommandHelp } from './option-table.ts';
+import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
 
 /** Help and options of `postcopy source`. */
@@ -18,16 +18,29 @@ export const SOURCE_HELP = {
   summary: 'Runs a guest and migrates it to a destination.',
   options: {
     migrate: { value: 'URI', doc: 'destination: tcp:HOST:PORT, unix:PATH or ws://HOST:PORT/PATH' },
-    memory: { short: 'm', value: 'SIZE', doc: 'length of pc.ram; vga.vram of 16M with 4K pages comes with it', default: '512M' },
+    memory: {
+      short: 'm',
+      value: 'SIZE',
+      doc: 'length of pc.ram; vga.vram of 16M with 4K pages comes with it',
+      default: '512M',
+    },
     'host-page': { value: 'SIZE', doc: 'host page behind pc.ram, 4K to 16G', default: '4K' },
     smp: { value: 'N', doc: 'vCPUs, 1 to 64', default: '2' },
-    guest: { value: 'PROGRAM', doc: `what each vCPU does: ${GUEST_PROGRAM_NAMES.join(', ')}`, default: 'random' },
+    guest: {
+      value: 'PROGRAM',
+      doc: `what each vCPU does: ${GUEST_PROGRAM_NAMES.join(', ')}`,
+      default: 'random',
+    },
     trace: { value: 'FILE', doc: 'page accesses for --guest trace' },
     seed: { value: 'N', doc: 'seed of the guest and its RAM', default: '1' },
     rate: { value: 'N', doc: 'accesses a second of each vCPU; 0 is flat out', default: '20000' },
     'write-percent': { value: 'N', doc: 'writes per hundred accesses', default: '50' },
     'zero-percent': { value: 'N', doc: 'zero pages per hundred in the RAM at the start', default: '25' },
-    mmu: { value: 'MMU', doc: 'radix, or hash: then a guest page must be contiguous in host memory', default: 'radix' },
+    mmu: {
+      value: 'MMU',
+      doc: 'radix, or hash: then a guest page must be contiguous in host memory',
+      default: 'radix',
+    },
     'guest-page': { value: 'SIZE', doc: 'largest page that a hash guest was told it may use' },
     'postcopy-after': {
       value: 'WHEN',
@@ -36,7 +49,11 @@ export const SOURCE_HELP = {
     },
     'no-postcopy-ram': { doc: 'plain precopy: nothing is advised, and page sizes do not matter' },
     'downtime-limit': { value: 'MS', doc: 'precopy has converged when the rest takes less', default: '300' },
-    'max-bandwidth': { value: 'SIZE', doc: 'bytes a second before the switchover; 0 is unlimited', default: '0' },
+    'max-bandwidth': {
+      value: 'SIZE',
+      doc: 'bytes a second before the switchover; 0 is unlimited',
+      default: '0',
+    },
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
@@ -49,7 +66,8 @@ export const SOURCE_HELP = {
     },
     {
       doc: 'postcopy only if the dirty rate does not let precopy converge',
-      command: 'postcopy source --migrate tcp:127.0.0.1:4444 --postcopy-after no-convergence --max-bandwidth 100M',
+      command:
+        'postcopy source --migrate tcp:127.0.0.1:4444 --postcopy-after no-convergence --max-bandwidth 100M',
     },
     {
       doc: 'replay the page accesses of a real program',
@@ -80,11 +98,15 @@ function parseLayout(args: Arguments): RamBlockSpec[] {
 function parseSourceOptions(args: Arguments): SourceOptions {
   const uri = args.text('migrate');
   if (uri === undefined) throw new OptionError('missing-option', 'expected --migrate URI, found none');
-  if (args.positionals.length > 0) throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
+  if (args.positionals.length > 0)
+    throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
   const mmu = args.choice('mmu', ['radix', 'hash']);
   const guestPage = args.text('guest-page');
   if (guestPage !== undefined && mmu === 'radix') {
-    throw new OptionError('option-without-effect', '--guest-page needs --mmu hash: a radix guest does not depend on it');
+    throw new OptionError(
+      'option-without-effect',
+      '--guest-page needs --mmu hash: a radix guest does not depend on it',
+    );
   }
   const program = args.choice('guest', GUEST_PROGRAM_NAMES);
   const tracePath = args.text('trace');

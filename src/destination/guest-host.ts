@@ -140,14 +140,18 @@ export class GuestHost {
   async #run(event: 'run' | 'run-precopy'): Promise<void> {
     const count = this.#states.length;
     if (count > 0) {
-      if (this.#ram === undefined) throw new StateError('no-ram-list', 'expected the RAM list before RUN, found none');
+      if (this.#ram === undefined)
+        throw new StateError('no-ram-list', 'expected the RAM list before RUN, found none');
       // A trace is known only now, and each thread is given it at its start.
       if (this.#control?.vcpuCount !== count || this.description?.trace !== undefined) {
         await this.#endThreads();
         this.#start(count);
       }
       if (!(await this.#control!.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
-        throw new GuestError('vcpu-does-not-start', `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`);
+        throw new GuestError(
+          'vcpu-does-not-start',
+          `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`,
+        );
       }
       this.#states.forEach((state, index) => this.#control!.writeState(index, state));
     }

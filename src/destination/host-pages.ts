@@ -2,8 +2,8 @@
 import { MemoryMapError } from '../errors.ts';
 import type { RamBlockSpec } from '../machine/ram-block.ts';
 import { hex } from '../protocol/bytes.ts';
-import { type RamListEntry, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import type { PageSizeField } from '../protocol/ram-record-decoder.ts';
+import { type RamListEntry, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 
 /** Host pages of a machine whose blocks are learned from the stream, or given. */
 export interface HostPageOptions {
@@ -49,7 +49,11 @@ export class HostPages {
   /** With a given layout, the check of ADVISE (rule D29). @throws MemoryMapError `page-sizes-differ` */
   checkSummary(summary: number): void {
     const { layout } = this.#options;
-    if (layout !== undefined) refuseOtherSummary(summary, layout.map((spec) => spec.hostPageBytes));
+    if (layout !== undefined)
+      refuseOtherSummary(
+        summary,
+        layout.map((spec) => spec.hostPageBytes),
+      );
   }
 
   /**
@@ -58,7 +62,10 @@ export class HostPages {
    */
   checkList(entries: readonly RamListEntry[], summary: number | undefined): RamBlockSpec[] {
     if (summary !== undefined) {
-      refuseOtherSummary(summary, entries.map((entry) => this.of(entry.block)));
+      refuseOtherSummary(
+        summary,
+        entries.map((entry) => this.of(entry.block)),
+      );
       for (const entry of entries) this.#checkField(entry);
     }
     const { layout } = this.#options;
@@ -78,9 +85,13 @@ export class HostPages {
     const local = this.of(block);
     const received = pageSize ?? TARGET_PAGE_BYTES;
     if (received === local) return;
-    throw new MemoryMapError('page-sizes-differ', `Mismatched RAM page size ${block} (local) ${local} != ${received}`, {
-      rule: 'D64',
-    });
+    throw new MemoryMapError(
+      'page-sizes-differ',
+      `Mismatched RAM page size ${block} (local) ${local} != ${received}`,
+      {
+        rule: 'D64',
+      },
+    );
   }
 }
 
@@ -98,11 +109,17 @@ function refuseOtherSummary(summary: number, hostPages: readonly number[]): void
 function checkAgainst(layout: readonly RamBlockSpec[], { block, length }: RamListEntry): void {
   const spec = layout.find((candidate) => candidate.name === block);
   if (spec === undefined) {
-    throw new MemoryMapError('unknown-block', `RAM list: expected blocks of ours, found '${block}'`, { rule: 'D61' });
+    throw new MemoryMapError('unknown-block', `RAM list: expected blocks of ours, found '${block}'`, {
+      rule: 'D61',
+    });
   }
   if (spec.lengthBytes !== length) {
-    throw new MemoryMapError('length-differs', `Size mismatch: ${block}: ${hex(length)} != ${hex(spec.lengthBytes)}`, {
-      rule: 'D62',
-    });
+    throw new MemoryMapError(
+      'length-differs',
+      `Size mismatch: ${block}: ${hex(length)} != ${hex(spec.lengthBytes)}`,
+      {
+        rule: 'D62',
+      },
+    );
   }
 }

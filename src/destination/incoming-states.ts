@@ -22,7 +22,12 @@ export type PostcopyState = keyof typeof POSTCOPY_TRANSITIONS;
 const STATES = Object.keys(POSTCOPY_TRANSITIONS) as PostcopyState[];
 
 /** The rule that a command in the wrong state breaks. */
-const RULES: Partial<Record<PostcopyEvent, string>> = { advise: 'D28', discard: 'D33', listen: 'D46', run: 'D48' };
+const RULES: Partial<Record<PostcopyEvent, string>> = {
+  advise: 'D28',
+  discard: 'D33',
+  listen: 'D46',
+  run: 'D48',
+};
 
 /** The state after an event. @throws StateError `bad-postcopy-state` where the table has none */
 export function nextPostcopyState(state: PostcopyState, event: PostcopyEvent): PostcopyState {
@@ -30,10 +35,14 @@ export function nextPostcopyState(state: PostcopyState, event: PostcopyEvent): P
   if (next !== undefined) return next;
   const legal = STATES.filter((candidate) => event in POSTCOPY_TRANSITIONS[candidate]).join(' or ');
   const rule = RULES[event];
-  throw new StateError('bad-postcopy-state', `expected ${event.toUpperCase()} in the state ${legal}, found it in ${state}`, {
-    state,
-    ...(rule === undefined ? {} : { rule }),
-  });
+  throw new StateError(
+    'bad-postcopy-state',
+    `expected ${event.toUpperCase()} in the state ${legal}, found it in ${state}`,
+    {
+      state,
+      ...(rule === undefined ? {} : { rule }),
+    },
+  );
 }
 
 /** The state in shared memory: the channel's thread and the loader of the package both move it. */

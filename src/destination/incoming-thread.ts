@@ -1,6 +1,6 @@
 // Thread that drives an incoming migration: owns the channels, decodes, places, and answers.
 import { parentPort, workerData } from 'node:worker_threads';
-import { fromErrorRecord, MigrationError, toErrorRecord, TransportError } from '../errors.ts';
+import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { monotonicNs } from '../telemetry/clock.ts';
@@ -144,18 +144,23 @@ function watchSilence(): NodeJS.Timeout {
   return setInterval(() => {
     if (migration.hasEof || performance.now() - lastBytesMs < data.timeoutMs) return;
     settle(
-      new TransportError('peer-silent', `expected more of the stream within ${data.timeoutMs} ms, found nothing`, {
-        stream: 'main',
-        offset: migration.position,
-        state: cell.state,
-      }),
+      new TransportError(
+        'peer-silent',
+        `expected more of the stream within ${data.timeoutMs} ms, found nothing`,
+        {
+          stream: 'main',
+          offset: migration.position,
+          state: cell.state,
+        },
+      ),
     );
   }, data.timeoutMs / SILENCE_CHECKS);
 }
 
 function postProgress(): void {
   const blocks = migration.tally?.blocks ?? [];
-  const sum = (of: (block: (typeof blocks)[number]) => number) => blocks.reduce((total, block) => total + of(block), 0);
+  const sum = (of: (block: (typeof blocks)[number]) => number) =>
+    blocks.reduce((total, block) => total + of(block), 0);
   post({
     kind: 'progress',
     phase: cell.state,
@@ -204,7 +209,11 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   return replay;
 }
 
-function report(status: IncomingReport['status'], replies: Uint8Array | undefined, error: unknown): IncomingReport {
+function report(
+  status: IncomingReport['status'],
+  replies: Uint8Array | undefined,
+  error: unknown,
+): IncomingReport {
   const tally = migration.tally;
   return {
     status,
@@ -245,7 +254,8 @@ try {
   // All has come and the guest runs here: that the source could not be told does not undo it.
   const state = migration.isComplete ? 'completed' : migration.fail();
   // A stray ADVISE or LISTEN ends a running QEMU 7.2 instead of pausing it (rule D58).
-  const isFatal = data.profile === '7.2' && error instanceof MigrationError && /^D(28|46)$/.test(error.rule ?? '');
+  const isFatal =
+    data.profile === '7.2' && error instanceof MigrationError && /^D(28|46)$/.test(error.rule ?? '');
   await leave(error);
   const replies = (channel as ReplayChannel | undefined)?.replies?.();
   const status = state === 'paused' ? (isFatal ? 'failed' : 'postcopy-paused') : state;

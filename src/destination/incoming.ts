@@ -4,17 +4,22 @@ import type { RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import type { Command } from '../protocol/commands.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
 import type { Profile } from '../protocol/profile.ts';
-import { RAM_IDSTR, RAM_SECTION_VERSION, type RamListEntry, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { type PageSizeField, RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.ts';
+import {
+  RAM_IDSTR,
+  RAM_SECTION_VERSION,
+  type RamListEntry,
+  TARGET_PAGE_BYTES,
+} from '../protocol/ram-records.ts';
+import type { ReturnPathName } from '../protocol/return-path-messages.ts';
 import { StreamDecoder, type StreamRecord, type StreamSink } from '../protocol/stream-decoder.ts';
 import type { FaultBoard } from './fault-board.ts';
 import type { HostPages } from './host-pages.ts';
 import type { PostcopyStateCell } from './incoming-states.ts';
-import { checkKnownSection, deviceStateBytes, type DeviceRecord } from './known-devices.ts';
+import { checkKnownSection, type DeviceRecord, deviceStateBytes } from './known-devices.ts';
 import { decodePackage, type PackageRecord } from './package-records.ts';
 import { PagePlacer } from './page-placer.ts';
 import { RamTally } from './ram-tally.ts';
-import type { ReturnPathName } from '../protocol/return-path-messages.ts';
 
 const TARGET_PAGE_BITS = 12;
 
@@ -122,11 +127,15 @@ export class IncomingMigration implements StreamSink {
   /** Takes bytes of the preempt channel, which holds page records only. @throws MigrationError */
   pushPreempt(input: Uint8Array, start: number, end: number): void {
     if (this.tally?.isPostcopy !== true) {
-      throw new StateError('preempt-before-listen', 'expected no page on the preempt channel before LISTEN, found one', {
-        offset: this.#preemptOffset,
-        stream: 'preempt',
-        rule: 'D102',
-      });
+      throw new StateError(
+        'preempt-before-listen',
+        'expected no page on the preempt channel before LISTEN, found one',
+        {
+          offset: this.#preemptOffset,
+          stream: 'preempt',
+          rule: 'D102',
+        },
+      );
     }
     const next = this.#preempt!.consume(input, start, end, this.#preemptOffset);
     this.#preemptOffset += next - start;
@@ -232,9 +241,13 @@ export class IncomingMigration implements StreamSink {
       case 'SECTION_FULL':
         checkKnownSection(record, this.#options.acceptsUnknownDevices);
         if (record.idstr === RAM_IDSTR && record.versionId !== RAM_SECTION_VERSION) {
-          throw new ProtocolError('bad-section-version', `ram: expected version 4, found ${record.versionId}`, {
-            rule: 'D12',
-          });
+          throw new ProtocolError(
+            'bad-section-version',
+            `ram: expected version 4, found ${record.versionId}`,
+            {
+              rule: 'D12',
+            },
+          );
         }
         return;
       case 'DEVICE_STATE':
@@ -285,9 +298,13 @@ export class IncomingMigration implements StreamSink {
         return;
       case 'RECV_BITMAP':
         if (this.tally?.find(command.block) === undefined) {
-          throw new MemoryMapError('unknown-block', `RECV_BITMAP: expected a block of ours, found '${command.block}'`, {
-            rule: 'D55',
-          });
+          throw new MemoryMapError(
+            'unknown-block',
+            `RECV_BITMAP: expected a block of ours, found '${command.block}'`,
+            {
+              rule: 'D55',
+            },
+          );
         }
         this.#effects.warn('RECV_BITMAP outside of a recovery');
         return;
@@ -296,13 +313,18 @@ export class IncomingMigration implements StreamSink {
       case 'REASON':
         throw new TransportError('source-left', `the source left: ${command.text}`);
       default:
-        throw new ProtocolError('unsupported-command', `expected no ${command.name}: it is not supported here`);
+        throw new ProtocolError(
+          'unsupported-command',
+          `expected no ${command.name}: it is not supported here`,
+        );
     }
   }
 
   #ping(value: number): void {
     if (!this.#hasReturnPath) {
-      throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', { rule: 'D22' });
+      throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', {
+        rule: 'D22',
+      });
     }
     if (value === NEGOTIATION_COOKIE && this.#options.negotiate && this.#cell.state === 'none') {
       for (const answer of this.#options.hostPages.answers()) this.#effects.reply('HOST_PAGE', answer);
@@ -314,7 +336,9 @@ export class IncomingMigration implements StreamSink {
   #advise({ pageSizeSummary, targetPageSize }: { pageSizeSummary: number; targetPageSize: number }): void {
     this.#cell.advance('advise');
     if (pageSizeSummary === 0 && targetPageSize === 0) {
-      throw new ProtocolError('bad-advise', 'expected an ADVISE for RAM (16 bytes), found an empty one', { rule: 'D25' });
+      throw new ProtocolError('bad-advise', 'expected an ADVISE for RAM (16 bytes), found an empty one', {
+        rule: 'D25',
+      });
     }
     this.#options.hostPages.checkSummary(pageSizeSummary);
     if (targetPageSize !== TARGET_PAGE_BYTES) {
@@ -373,7 +397,9 @@ export class IncomingMigration implements StreamSink {
   /** SHUT only after the device state is loaded (rule D95), and after the preempt channel has ended (rule D103). */
   #finishIfAllHasCome(): void {
     const hasAll =
-      this.#decoder.hasEnded && this.#isGuestRunning && (this.#preempt === undefined || this.#preemptEnded || !this.tally?.isPostcopy);
+      this.#decoder.hasEnded &&
+      this.#isGuestRunning &&
+      (this.#preempt === undefined || this.#preemptEnded || !this.tally?.isPostcopy);
     if (!hasAll || this.isComplete) return;
     this.#checkComplete();
     this.#cell.advance('end');
@@ -386,24 +412,34 @@ export class IncomingMigration implements StreamSink {
     if (this.#options.profile !== 'strict') return;
     const partial = this.#placer?.partial ?? this.#preemptPlacer?.partial;
     if (partial !== undefined) {
-      throw new StateError('page-missing', `expected every host page whole before the end, found: ${partial}`, {
-        rule: 'S33',
-      });
+      throw new StateError(
+        'page-missing',
+        `expected every host page whole before the end, found: ${partial}`,
+        {
+          rule: 'S33',
+        },
+      );
     }
     this.#ramTally().checkComplete();
   }
 
   #ramTally(): RamTally {
     if (this.tally !== undefined) return this.tally;
-    throw new StateError('no-ram-list', 'expected the RAM list before this, found none', { state: this.#cell.state });
+    throw new StateError('no-ram-list', 'expected the RAM list before this, found none', {
+      state: this.#cell.state,
+    });
   }
 
   #checkMachine(received: string): void {
     const local = this.#options.machine;
     if (local === undefined || local.startsWith(received)) return; // any prefix is accepted (rule D4)
-    throw new ProtocolError('machine-differs', `Machine type received is '${received}' and local is '${local}'`, {
-      rule: 'D4',
-    });
+    throw new ProtocolError(
+      'machine-differs',
+      `Machine type received is '${received}' and local is '${local}'`,
+      {
+        rule: 'D4',
+      },
+    );
   }
 
   #preemptSink(): RamSink {

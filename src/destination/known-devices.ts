@@ -32,9 +32,13 @@ export function checkKnownSection(
   const version = VERSIONS.get(idstr);
   const isInstance = idstr === VCPU_IDSTR || instanceId === 0;
   if (version === undefined ? !acceptsUnknown : !isInstance) {
-    throw new ProtocolError('unknown-section', `expected a device of ours, found '${idstr}' instance ${instanceId}`, {
-      rule: 'D10',
-    });
+    throw new ProtocolError(
+      'unknown-section',
+      `expected a device of ours, found '${idstr}' instance ${instanceId}`,
+      {
+        rule: 'D10',
+      },
+    );
   }
   if (version !== undefined && versionId > version) {
     throw new ProtocolError(

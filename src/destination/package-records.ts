@@ -5,7 +5,15 @@ import { StreamDecoder, type StreamRecord, type StreamSink } from '../protocol/s
 import { checkKnownSection, deviceStateBytes } from './known-devices.ts';
 
 /** What may stand in a package. */
-const ALLOWED = ['POSTCOPY_LISTEN', 'POSTCOPY_RUN', 'PING', 'SECTION_FULL', 'DEVICE_STATE', 'SECTION_FOOTER', 'EOF'] as const;
+const ALLOWED = [
+  'POSTCOPY_LISTEN',
+  'POSTCOPY_RUN',
+  'PING',
+  'SECTION_FULL',
+  'DEVICE_STATE',
+  'SECTION_FOOTER',
+  'EOF',
+] as const;
 
 /** A record of a package. */
 export type PackageRecord = Extract<StreamRecord, { name: (typeof ALLOWED)[number] }>;
@@ -15,13 +23,21 @@ function isAllowed(record: StreamRecord): record is PackageRecord {
 }
 
 function refuse(what: string): never {
-  throw new ProtocolError('bad-package', `expected LISTEN, device sections, PING and RUN in a package, found ${what}`, {
-    rule: 'S15',
-  });
+  throw new ProtocolError(
+    'bad-package',
+    `expected LISTEN, device sections, PING and RUN in a package, found ${what}`,
+    {
+      rule: 'S15',
+    },
+  );
 }
 
 /** The records up to RUN or EOF. @throws MigrationError with the offset in the package */
-export function decodePackage(blob: Uint8Array, profile: Profile, acceptsUnknownDevices: boolean): PackageRecord[] {
+export function decodePackage(
+  blob: Uint8Array,
+  profile: Profile,
+  acceptsUnknownDevices: boolean,
+): PackageRecord[] {
   const records: PackageRecord[] = [];
   const sink: StreamSink = {
     record(record) {

@@ -46,7 +46,9 @@ export class PagePlacer {
   selectBlock(name: string): void {
     const block = this.#tally.find(name);
     if (block === undefined) {
-      throw new MemoryMapError('unknown-block', `expected a RAM block of ours, found '${name}'`, { rule: 'D70' });
+      throw new MemoryMapError('unknown-block', `expected a RAM block of ours, found '${name}'`, {
+        rule: 'D70',
+      });
     }
     this.#block = block;
   }
@@ -79,7 +81,9 @@ export class PagePlacer {
     const block = this.#block!;
     if (fill !== 0) {
       if (this.#options.profile !== '7.2') {
-        throw new ProtocolError('bad-zero-page', `expected the fill byte 0, found ${hex(fill, 2)}`, { rule: 'D72' });
+        throw new ProtocolError('bad-zero-page', `expected the fill byte 0, found ${hex(fill, 2)}`, {
+          rule: 'D72',
+        });
       }
       this.#tally.zeroPages += 1;
       block.ram.copyIn(offset, new Uint8Array(TARGET_PAGE_BYTES).fill(fill), 0, TARGET_PAGE_BYTES);
@@ -137,9 +141,13 @@ export class PagePlacer {
     const state = block.ram.pageState(hostPage);
     if (state === PAGE_STATE.PRESENT) {
       this.#tally.duplicatePages += 1;
-      throw new StateError('page-already-present', `expected each page once, found ${describe(block, hostPage)} again`, {
-        rule: 'D83',
-      });
+      throw new StateError(
+        'page-already-present',
+        `expected each page once, found ${describe(block, hostPage)} again`,
+        {
+          rule: 'D83',
+        },
+      );
     }
     // Reading the clock costs as much as placing a small page, so only pages that somebody may wait for are timed.
     const isTimed = block.pagesPerHostPage > 1 || state === PAGE_STATE.REQUESTED;

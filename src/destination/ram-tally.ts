@@ -1,8 +1,8 @@
 // Counts what has come of each host page, over all channels.
 import { MemoryMapError, StateError } from '../errors.ts';
+import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock, RamImage } from '../machine/ram-block.ts';
 import { hex } from '../protocol/bytes.ts';
-import { PAGE_STATE } from '../machine/page-state.ts';
 
 /** What has come of one block. */
 export class BlockTally {
@@ -90,7 +90,8 @@ export class RamTally {
       const first = start / block.ram.hostPageBytes;
       const count = length / block.ram.hostPageBytes;
       let presentCount = 0;
-      const isInside = Number.isInteger(first) && Number.isInteger(count) && first + count <= block.ram.hostPageCount;
+      const isInside =
+        Number.isInteger(first) && Number.isInteger(count) && first + count <= block.ram.hostPageCount;
       for (let hostPage = first; isInside && hostPage < first + count; hostPage += 1) {
         if (block.ram.pageState(hostPage) === PAGE_STATE.PRESENT) presentCount += 1;
       }

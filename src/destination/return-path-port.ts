@@ -69,7 +69,8 @@ export class ReturnPathPort {
   }
 
   #locked(action: () => void): void {
-    while (Atomics.compareExchange(this.#words, LOCK, 0, 1) !== 0) Atomics.wait(this.#words, LOCK, 1, RETRY_MS);
+    while (Atomics.compareExchange(this.#words, LOCK, 0, 1) !== 0)
+      Atomics.wait(this.#words, LOCK, 1, RETRY_MS);
     try {
       action();
     } finally {
@@ -91,10 +92,14 @@ export class ReturnPathPort {
       } catch (error) {
         tries += 1;
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries > RETRY_LIMIT) {
-          throw new TransportError('return-path-broken', `cannot write to the return path: ${(error as Error).message}`, {
-            cause: error,
-            stream: 'return path',
-          });
+          throw new TransportError(
+            'return-path-broken',
+            `cannot write to the return path: ${(error as Error).message}`,
+            {
+              cause: error,
+              stream: 'return path',
+            },
+          );
         }
         Atomics.wait(this.#words, LOCK, 1, RETRY_MS); // we hold the lock, so this is a pause
       }

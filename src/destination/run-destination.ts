@@ -13,7 +13,13 @@ import type { MigrationResult } from '../telemetry/result.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { wireBytesOfPage } from '../telemetry/wire-rate.ts';
 import { GuestHost } from './guest-host.ts';
-import type { IncomingOrigin, IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } from './incoming-messages.ts';
+import type {
+  IncomingOrigin,
+  IncomingReport,
+  IncomingThreadData,
+  ToIncomingThread,
+  ToMain,
+} from './incoming-messages.ts';
 
 /** How to receive a migration. */
 export interface DestinationOptions {
@@ -85,7 +91,10 @@ export class Destination {
 
   /** Ends the migration, whatever its state. */
   cancel(): void {
-    this.#tell({ kind: 'fail', error: toErrorRecord(new MigrationError('cancelled', 'the destination was cancelled')) });
+    this.#tell({
+      kind: 'fail',
+      error: toErrorRecord(new MigrationError('cancelled', 'the destination was cancelled')),
+    });
     this.#abort.abort();
   }
 
@@ -162,7 +171,11 @@ export class Destination {
     const base = { vcpus, faults, firstAccessNs };
     const image = this.#host.image;
     if (report.status !== 'completed' || image === undefined) {
-      return { ...base, ramSha256: {}, proof: { isProved: false, verdict: 'not proved: the migration did not complete' } };
+      return {
+        ...base,
+        ramSha256: {},
+        proof: { isProved: false, verdict: 'not proved: the migration did not complete' },
+      };
     }
     this.#events.onPhase?.('hash');
     const ramSha256 = Object.fromEntries(image.blocks.map((block) => [block.name, block.hashSha256()]));
@@ -172,7 +185,10 @@ export class Destination {
   async #prove(vcpus: readonly VcpuState[], ramSha256: Record<string, string>): Promise<GuestProof> {
     const description = this.#host.description;
     if (description === undefined || vcpus.length === 0) {
-      return { isProved: false, verdict: 'not proved: the stream held no guest of ours; its RAM hash is given' };
+      return {
+        isProved: false,
+        verdict: 'not proved: the stream held no guest of ours; its RAM hash is given',
+      };
     }
     if (!this.#options.verify) return { isProved: false, verdict: 'not proved: --no-verify was given' };
     this.#events.onPhase?.('verify');
@@ -184,7 +200,8 @@ export class Destination {
     const { description } = this.#host;
     const isCancelled = report.error?.code === 'cancelled';
     const peak = report.peakBytesPerSecond;
-    const floorNs = (pageBytes: number) => (peak === null || peak === 0 ? undefined : (wireBytesOfPage(pageBytes) * 1e9) / peak);
+    const floorNs = (pageBytes: number) =>
+      peak === null || peak === 0 ? undefined : (wireBytesOfPage(pageBytes) * 1e9) / peak;
     const { listenNs, connectedNs, endNs } = report;
     return {
       status: isCancelled && report.status === 'failed' ? 'cancelled' : report.status,
@@ -194,7 +211,8 @@ export class Destination {
       ramSha256: finish.ramSha256,
       negotiated: (this.#host.image?.blocks ?? []).map((block) => ({
         block: block.name,
-        sourceHostPageBytes: description?.blocks.find((spec) => spec.name === block.name)?.hostPageBytes ?? null,
+        sourceHostPageBytes:
+          description?.blocks.find((spec) => spec.name === block.name)?.hostPageBytes ?? null,
         destinationHostPageBytes: block.hostPageBytes,
         placementPageBytes: report.isNegotiated ? block.hostPageBytes : null,
       })),
@@ -205,7 +223,11 @@ export class Destination {
         zero: report.pages.zero,
         duplicate: report.pages.duplicate,
       },
-      bytes: { wire: report.wireBytes, discarded: report.pages.discarded * TARGET_PAGE_BYTES, amplified: null },
+      bytes: {
+        wire: report.wireBytes,
+        discarded: report.pages.discarded * TARGET_PAGE_BYTES,
+        amplified: null,
+      },
       times: {
         totalNs: endNs - connectedNs,
         downtimeNs: null,
@@ -224,6 +246,7 @@ export class Destination {
         note: 'as achieved by this migration, not shaped',
       },
       marks: { guestStoppedNs: null, guestRunningNs: finish.firstAccessNs },
+      guestAtSource: null,
       ...(report.error === undefined ? {} : { error: report.error }),
       guest:
         description === undefined

@@ -21,7 +21,14 @@ interface Extra {
 /** A vCPU that waits looks so often whether it was told to stop. */
 const LOOK_MS = 50;
 
-const { index, ram, control: sharedControl, trace, board: sharedBoard, port: sharedPort } = workerData as VcpuThreadData & Extra;
+const {
+  index,
+  ram,
+  control: sharedControl,
+  trace,
+  board: sharedBoard,
+  port: sharedPort,
+} = workerData as VcpuThreadData & Extra;
 
 function post(message: FromVcpuThread, transfer: ArrayBuffer[] = []): void {
   parentPort!.postMessage(message, transfer);
@@ -60,7 +67,16 @@ function onFault(block: RamBlock, hostPage: number): void {
   // A page that was placed just as this vCPU claimed it came without a note: it was placed in between.
   const placedNs = times.placedNs || resumedNs;
   const firstByteNs = times.firstByteNs || placedNs;
-  log.append({ blockIndex, hostPage, pageBytes: block.hostPageBytes, faultNs, requestedNs, firstByteNs, placedNs, resumedNs });
+  log.append({
+    blockIndex,
+    hostPage,
+    pageBytes: block.hostPageBytes,
+    faultNs,
+    requestedNs,
+    firstByteNs,
+    placedNs,
+    resumedNs,
+  });
 }
 
 try {

@@ -3,8 +3,8 @@ import { fork } from 'node:child_process';
 import { type ErrorRecord, fromErrorRecord, GuestError } from '../errors.ts';
 import type { GuestDescription } from './guest-description.ts';
 import { initialVcpuStates } from './initial-vcpu-states.ts';
-import type { ReferenceGuest } from './reference.ts';
 import { TARGET_PAGE_BYTES } from './ram-memory.ts';
+import type { ReferenceGuest } from './reference.ts';
 import type { VcpuState } from './vcpu-state.ts';
 
 /** What the process answers. */
@@ -34,7 +34,10 @@ const REFERENCE_PROCESS = new URL('./reference-process.js', import.meta.url);
 /** The states from which these vCPUs began; zipf's constants are taken over, so that both runs use the same doubles. */
 function initialStates({ description, vcpus }: StoppedGuest): VcpuState[] {
   const first = vcpus[0]!;
-  const totalPages = description.blocks.reduce((sum, block) => sum + block.lengthBytes / TARGET_PAGE_BYTES, 0);
+  const totalPages = description.blocks.reduce(
+    (sum, block) => sum + block.lengthBytes / TARGET_PAGE_BYTES,
+    0,
+  );
   return initialVcpuStates({
     vcpus: vcpus.length,
     program: first.program,
@@ -49,14 +52,19 @@ function initialStates({ description, vcpus }: StoppedGuest): VcpuState[] {
 /** Runs the reference to the same counts and returns its hashes. @throws GuestError and as `referenceRun` */
 export function runReference(guest: ReferenceGuest, signal?: AbortSignal): Promise<Record<string, string>> {
   return new Promise((resolve, reject) => {
-    const child = fork(REFERENCE_PROCESS, { serialization: 'advanced', ...(signal === undefined ? {} : { signal }) });
+    const child = fork(REFERENCE_PROCESS, {
+      serialization: 'advanced',
+      ...(signal === undefined ? {} : { signal }),
+    });
     child.once('message', (answer: ReferenceAnswer) => {
       if ('error' in answer) reject(fromErrorRecord(answer.error));
       else resolve(answer.ramSha256);
     });
     child.once('error', reject);
     child.once('exit', (code, by) => {
-      reject(new GuestError('reference-died', `the reference process ended early (${by ?? `exit code ${code}`})`));
+      reject(
+        new GuestError('reference-died', `the reference process ended early (${by ?? `exit code ${code}`})`),
+      );
     });
     child.send({ ...guest, ...(guest.trace === undefined ? {} : { trace: unshared(guest.trace) }) });
   });
@@ -71,14 +79,23 @@ function unshared(trace: NonNullable<ReferenceGuest['trace']>): NonNullable<Refe
 export async function proveGuest(guest: StoppedGuest, signal?: AbortSignal): Promise<GuestProof> {
   const { description, vcpus, ramSha256, ramImagePath } = guest;
   if (description.fill.kind === 'file' && ramImagePath === undefined) {
-    return { isProved: false, verdict: 'not proved: the RAM was filled from a file; give it with --ram-image' };
+    return {
+      isProved: false,
+      verdict: 'not proved: the RAM was filled from a file; give it with --ram-image',
+    };
   }
   const counts = vcpus.map((vcpu) => vcpu.count);
   const { fill, blocks, trace } = description;
-  const expected = await runReference({ blocks, fill, vcpus: initialStates(guest), counts, trace, ramImagePath }, signal);
+  const expected = await runReference(
+    { blocks, fill, vcpus: initialStates(guest), counts, trace, ramImagePath },
+    signal,
+  );
   const differing = Object.keys(expected).filter((block) => expected[block] !== ramSha256[block]);
   if (differing.length > 0) {
-    return { isProved: false, verdict: `the RAM differs from the same guest without migration in: ${differing.join(', ')}` };
+    return {
+      isProved: false,
+      verdict: `the RAM differs from the same guest without migration in: ${differing.join(', ')}`,
+    };
   }
   const accesses = counts.reduce((sum, count) => sum + count, 0);
   return {

@@ -90,7 +90,9 @@ function checkList(answers: readonly HostPageAnswer[]): void {
   }
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
-    throw new ProtocolError('bad-host-page-list', `expected each block once, found '${twice}' again`, { rule: 'N4' });
+    throw new ProtocolError('bad-host-page-list', `expected each block once, found '${twice}' again`, {
+      rule: 'N4',
+    });
   }
 }
 
@@ -98,7 +100,9 @@ function checkPlacement(block: SourceBlock, { hostPage, placementPage }: HostPag
   const fault = findFault(block, hostPage, placementPage);
   if (fault === undefined) return;
   const sizes = `length ${formatByteSize(block.lengthBytes)}, source host page ${formatByteSize(block.hostPageBytes)}, destination host page ${formatByteSize(hostPage)}, placement page ${formatByteSize(placementPage)}`;
-  throw new MemoryMapError('placement-page-refused', `block '${block.name}' (${sizes}): ${fault}`, { rule: 'N7' });
+  throw new MemoryMapError('placement-page-refused', `block '${block.name}' (${sizes}): ${fault}`, {
+    rule: 'N7',
+  });
 }
 
 function findFault(block: SourceBlock, hostPage: number, placementPage: number): string | undefined {
@@ -107,6 +111,7 @@ function findFault(block: SourceBlock, hostPage: number, placementPage: number):
     return `the placement page must be at least the target page, ${formatByteSize(TARGET_PAGE_BYTES)}`;
   }
   if (placementPage > hostPage) return 'the placement page must not be larger than the destination host page';
-  if (block.lengthBytes % placementPage !== 0) return 'the placement page must divide the length of the block';
+  if (block.lengthBytes % placementPage !== 0)
+    return 'the placement page must divide the length of the block';
   return undefined;
 }

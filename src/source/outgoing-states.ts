@@ -41,7 +41,9 @@ export const OUTGOING_TRANSITIONS = {
 export function nextOutgoingState(state: OutgoingState, event: OutgoingEvent): OutgoingState {
   const next = (OUTGOING_TRANSITIONS[state] as Partial<Record<OutgoingEvent, OutgoingState>>)[event];
   if (next === undefined) {
-    throw new StateError('bad-outgoing-event', `expected an event of the state ${state}, found ${event}`, { state });
+    throw new StateError('bad-outgoing-event', `expected an event of the state ${state}, found ${event}`, {
+      state,
+    });
   }
   return next;
 }

@@ -1,7 +1,7 @@
 // Thread that drives an outgoing migration over its channel: performs the steps, watches the clock and the return path.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { MigrationError, toErrorRecord, TransportError } from '../errors.ts';
+import { MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
 import { VcpuControl } from '../machine/vcpu-control.ts';
 import { encodeVcpuState } from '../machine/vcpu-state.ts';
@@ -27,7 +27,9 @@ const LAST_WORDS_MS = 300;
 const ram = new RamImage(data.ram);
 const control = new VcpuControl(data.control);
 const migration = new OutgoingMigration(ram, data.options);
-const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record), { profile: data.profile });
+const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record), {
+  profile: data.profile,
+});
 returnPath.extension = data.options.negotiate;
 
 let channel: Channel | undefined;
@@ -108,7 +110,8 @@ async function write(bytes: Uint8Array): Promise<void> {
     },
   );
   await nextTurn();
-  if (!isWritten || failure !== undefined) await waitFor(() => isWritten, 'the destination to read', data.timeoutMs);
+  if (!isWritten || failure !== undefined)
+    await waitFor(() => isWritten, 'the destination to read', data.timeoutMs);
 }
 
 function stopGuest(): void {
@@ -119,7 +122,12 @@ function stopGuest(): void {
   guestStoppedNs = 0;
   const vcpus = Array.from({ length: control.vcpuCount }, (_, index) => {
     guestStoppedNs = Math.max(guestStoppedNs!, control.parkedAtNs(index));
-    return { idstr: 'postcopy/vcpu', instanceId: index, versionId: 1, payload: encodeVcpuState(control.readState(index)) };
+    return {
+      idstr: 'postcopy/vcpu',
+      instanceId: index,
+      versionId: 1,
+      payload: encodeVcpuState(control.readState(index)),
+    };
   });
   migration.devices = [
     { idstr: 'postcopy/guest', instanceId: 0, versionId: 1, payload: data.guestDescription },
@@ -127,13 +135,17 @@ function stopGuest(): void {
   ];
 }
 
-async function perform(step: OutgoingStep, limits: { precopy: BandwidthLimit; background: BandwidthLimit }): Promise<void> {
+async function perform(
+  step: OutgoingStep,
+  limits: { precopy: BandwidthLimit; background: BandwidthLimit },
+): Promise<void> {
   if (step.do === 'stop-guest') {
     stopGuest();
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
   } else {
-    const limit = step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
+    const limit =
+      step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
     const pauseMs = limit?.pauseMs(step.bytes.length, performance.now()) ?? 0;
     if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
     await write(step.bytes);
@@ -145,11 +157,13 @@ async function perform(step: OutgoingStep, limits: { precopy: BandwidthLimit; ba
 async function pauseUnlessRequested(pauseMs: number): Promise<void> {
   const before = migration.requestCount;
   const deadlineMs = performance.now() + pauseMs;
-  await waitFor(() => migration.requestCount > before || performance.now() >= deadlineMs - 0.5, '', pauseMs + 1).catch(
-    (error: unknown) => {
-      if (failure !== undefined) throw error; // else the pause is over
-    },
-  );
+  await waitFor(
+    () => migration.requestCount > before || performance.now() >= deadlineMs - 0.5,
+    '',
+    pauseMs + 1,
+  ).catch((error: unknown) => {
+    if (failure !== undefined) throw error; // else the pause is over
+  });
 }
 
 async function migrate(): Promise<void> {
@@ -207,7 +221,13 @@ parentPort!.on('message', (message: ToOutgoingThread) => {
 const progress = setInterval(() => {
   const doneBytes = ram.totalBytes - migration.remainingPages * TARGET_PAGE_BYTES;
   const phase = [...migration.phaseStartsNs.keys()].at(-1) ?? 'connect';
-  post({ kind: 'progress', phase, doneBytes, totalBytes: ram.totalBytes, wireBytes: migration.counters.wireBytes });
+  post({
+    kind: 'progress',
+    phase,
+    doneBytes,
+    totalBytes: ram.totalBytes,
+    wireBytes: migration.counters.wireBytes,
+  });
 }, PROGRESS_MS);
 
 let ending: unknown;

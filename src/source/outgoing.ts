@@ -4,7 +4,13 @@ import type { RamImage } from '../machine/ram-block.ts';
 import { encodeCommand } from '../protocol/commands.ts';
 import { joinBytes } from '../protocol/message.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
-import { encodeEos, encodeRamList, RAM_IDSTR, RAM_SECTION_VERSION, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import {
+  encodeEos,
+  encodeRamList,
+  RAM_IDSTR,
+  RAM_SECTION_VERSION,
+  TARGET_PAGE_BYTES,
+} from '../protocol/ram-records.ts';
 import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import { encodeHeader, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
@@ -163,7 +169,9 @@ export class OutgoingMigration {
         return;
       case 'SHUT':
         if (record.value !== 0) {
-          throw new ProtocolError('destination-failed', `expected SHUT 0, found SHUT ${record.value}`, { rule: 'S29' });
+          throw new ProtocolError('destination-failed', `expected SHUT 0, found SHUT ${record.value}`, {
+            rule: 'S29',
+          });
         }
         this.#shut = record.value;
         return;
@@ -172,32 +180,46 @@ export class OutgoingMigration {
         return;
       case 'RESUME_ACK':
         if (record.value !== 1) {
-          throw new ProtocolError('bad-resume-ack', `expected RESUME_ACK 1, found ${record.value}`, { rule: 'S38' });
+          throw new ProtocolError('bad-resume-ack', `expected RESUME_ACK 1, found ${record.value}`, {
+            rule: 'S38',
+          });
         }
         return; // out of place it has no effect (rule S38)
       case 'SWITCHOVER_ACK':
         return; // nothing here waits for it
       default:
-        throw new StateError('bitmap-outside-recovery', `expected no ${record.name} outside of a recovery, found one`, {
-          rule: 'S39',
-        });
+        throw new StateError(
+          'bitmap-outside-recovery',
+          `expected no ${record.name} outside of a recovery, found one`,
+          {
+            rule: 'S39',
+          },
+        );
     }
   }
 
   #takeAnswer(answer: HostPageAnswer): void {
     if (this.#pongs.has(NEGOTIATION_COOKIE)) {
-      throw new StateError('late-host-page', 'expected HOST_PAGE before the PONG that closes the list, found it after', {
-        rule: 'N5',
-      });
+      throw new StateError(
+        'late-host-page',
+        'expected HOST_PAGE before the PONG that closes the list, found it after',
+        {
+          rule: 'N5',
+        },
+      );
     }
     this.#answers.push(answer);
   }
 
   #takeRequest(block: string | undefined, start: number, lengthBytes: number): void {
     if (this.#order === undefined) {
-      throw new StateError('request-before-postcopy', 'expected no page request before LISTEN was sent, found one', {
-        state: this.#state,
-      });
+      throw new StateError(
+        'request-before-postcopy',
+        'expected no page request before LISTEN was sent, found one',
+        {
+          state: this.#state,
+        },
+      );
     }
     this.#order.request(block, start, lengthBytes);
   }
@@ -225,10 +247,17 @@ export class OutgoingMigration {
     yield* this.#send(encodeCommand('PING', { value: first }));
     // An advising source that negotiates must know the answers first; QEMU's goes on without waiting for any PONG.
     if (first === NEGOTIATION_COOKIE) yield* this.#awaitReturnPath('PONG', () => this.#pongs.has(first));
-    this.placements = decidePlacement(this.#ram.blocks.map((block) => block.spec), this.#answers, this.#options.guest);
+    this.placements = decidePlacement(
+      this.#ram.blocks.map((block) => block.spec),
+      this.#answers,
+      this.#options.guest,
+    );
     if (this.#options.postcopyRam) {
       yield* this.#send(
-        encodeCommand('POSTCOPY_ADVISE', { pageSizeSummary: this.#summary(), targetPageSize: TARGET_PAGE_BYTES }),
+        encodeCommand('POSTCOPY_ADVISE', {
+          pageSizeSummary: this.#summary(),
+          targetPageSize: TARGET_PAGE_BYTES,
+        }),
       );
     }
     const list = this.#ram.blocks.map((block, index) => {
@@ -317,7 +346,10 @@ export class OutgoingMigration {
     yield* this.#flush('precopy');
   }
 
-  *#beginRamPayload(section: 'SECTION_PART' | 'SECTION_END', sendClass: SendClass): Generator<OutgoingStep, void, number> {
+  *#beginRamPayload(
+    section: 'SECTION_PART' | 'SECTION_END',
+    sendClass: SendClass,
+  ): Generator<OutgoingStep, void, number> {
     yield* this.#write(encodeSection(section, { sectionId: RAM_SECTION_ID }), sendClass);
     this.#isInsideRamPayload = true;
   }
@@ -379,7 +411,9 @@ export class OutgoingMigration {
       if (unit.isRequested || order.hasRequests) yield* this.#flush(sendClass);
     }
     yield* this.#endRamPayload('background');
-    yield* this.#write(joinBytes([encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }), ramPayloadEnd()]));
+    yield* this.#write(
+      joinBytes([encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }), ramPayloadEnd()]),
+    );
     yield* this.#write(encodeSection('EOF', {}));
     yield* this.#flush('control');
     this.#enterPhase('await-shut');

@@ -56,9 +56,13 @@ export class PageOrder {
     this.requestCount += 1;
     const where = `request of ${hex(lengthBytes)} bytes at ${hex(start)}`;
     if (start % TARGET_PAGE_BYTES !== 0 || lengthBytes % TARGET_PAGE_BYTES !== 0) {
-      throw new MemoryMapError('request-unaligned', `${where}: expected multiples of ${hex(TARGET_PAGE_BYTES)}`, {
-        rule: 'S22',
-      });
+      throw new MemoryMapError(
+        'request-unaligned',
+        `${where}: expected multiples of ${hex(TARGET_PAGE_BYTES)}`,
+        {
+          rule: 'S22',
+        },
+      );
     }
     if (name !== undefined) this.#lastNamed = this.#blocks.find((block) => block.ram.name === name);
     const block = this.#lastNamed;

@@ -1,6 +1,12 @@
 // Gathers records in one buffer, so that many of them leave with one system call.
 import type { RamBlock } from '../machine/ram-block.ts';
-import { encodeRecordHead, encodeZeroRecord, RAM_FLAG, TARGET_PAGE_BYTES, writePageWord } from '../protocol/ram-records.ts';
+import {
+  encodeRecordHead,
+  encodeZeroRecord,
+  RAM_FLAG,
+  TARGET_PAGE_BYTES,
+  writePageWord,
+} from '../protocol/ram-records.ts';
 
 /** Large enough to make system calls cheap, small enough that a request is seen soon: 256 KiB are 0.1 ms of a fast link. */
 const BATCH_BYTES = 256 * 1024;

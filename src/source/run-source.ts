@@ -78,7 +78,8 @@ export class Source {
     this.#events = events;
     const { guest, outgoing } = options;
     const refusal = mmuRefusal(outgoing.guest, guest.blocks);
-    if (refusal !== undefined) throw new OptionError('guest-page-too-large', `at the source: ${refusal.message}`);
+    if (refusal !== undefined)
+      throw new OptionError('guest-page-too-large', `at the source: ${refusal.message}`);
     this.#image = RamImage.allocate(guest.blocks, 'present');
     this.#control = VcpuControl.allocate(guest.vcpuCount);
   }
@@ -115,7 +116,9 @@ export class Source {
       blocks: guest.blocks,
       mmu: outgoing.guest.mmu,
       guestPageBytes: outgoing.guest.guestPageBytes,
-      ...(guest.trace === undefined ? {} : { trace: { pageCount: guest.trace.pageCount, accesses: guest.trace.accesses } }),
+      ...(guest.trace === undefined
+        ? {}
+        : { trace: { pageCount: guest.trace.pageCount, accesses: guest.trace.accesses } }),
     };
   }
 
@@ -165,7 +168,10 @@ export class Source {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'done') resolve(message.report);
         else if (message.kind === 'progress') this.#events.onProgress?.(message);
-        else this.#events.onWarning?.('postcopy has begun: cancelling now would lose the guest; interrupt again to do it');
+        else
+          this.#events.onWarning?.(
+            'postcopy has begun: cancelling now would lose the guest; interrupt again to do it',
+          );
       });
       worker.once('error', reject);
     });
@@ -183,17 +189,19 @@ export class Source {
     if (!(await this.#control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
       throw new MigrationError('vcpu-does-not-stop', `a vCPU did not stop within ${PARK_TIMEOUT_MS} ms`);
     }
-    const vcpus = Array.from({ length: this.#control.vcpuCount }, (_, index) => this.#control.readState(index));
+    const vcpus = Array.from({ length: this.#control.vcpuCount }, (_, index) =>
+      this.#control.readState(index),
+    );
     const wentOn = this.#counts() - before;
-    if (!this.#options.verify) {
-      return { vcpus, ramSha256: {}, proof: { isProved: false, verdict: 'not proved: --no-verify was given' } };
-    }
+    return { vcpus, accessesSince: wentOn, ...(await this.#prove(description, vcpus)) };
+  }
+
+  async #prove(description: GuestDescription, vcpus: readonly VcpuState[]): Promise<GuestProof> {
+    if (!this.#options.verify) return { isProved: false, verdict: 'not proved: --no-verify was given' };
     this.#events.onPhase?.('verify');
     const ramSha256 = Object.fromEntries(this.#image.blocks.map((block) => [block.name, block.hashSha256()]));
     const { ramImagePath } = this.#options.guest;
-    const proof = await proveGuest({ description, vcpus, ramSha256, ramImagePath });
-    const verdict = `the guest went on at the source (${wentOn} accesses since); ${proof.verdict}`;
-    return { vcpus, ramSha256, proof: { ...proof, verdict } };
+    return await proveGuest({ description, vcpus, ramSha256, ramImagePath });
   }
 
   #counts(): number {
@@ -209,9 +217,12 @@ export class Source {
     return {
       status: statusOf(report),
       role: 'source',
-      guestVerified: stayed?.proof.isProved ?? false,
-      guestVerification: stayed?.proof.verdict ?? 'not proved here: the guest left; the destination proves it',
-      ramSha256: stayed?.ramSha256 ?? {},
+      guestVerified: false,
+      guestVerification:
+        stayed === undefined
+          ? 'not verified here: the guest left, and the destination proves it'
+          : 'not verified: the migration did not complete, and the guest went on at the source',
+      ramSha256: {},
       negotiated: this.#image.blocks.map((block) => {
         const placement = report.placements.find((candidate) => candidate.block === block.name);
         return {
@@ -243,6 +254,10 @@ export class Source {
         note: 'as achieved by this migration, not shaped',
       },
       marks: { guestStoppedNs: report.guestStoppedNs, guestRunningNs: null },
+      guestAtSource:
+        stayed === undefined
+          ? null
+          : { isProved: stayed.isProved, verdict: stayed.verdict, accessesSince: stayed.accessesSince },
       ...(report.error === undefined ? {} : { error: report.error }),
       guest: {
         mmu: outgoing.guest.mmu,
@@ -257,10 +272,9 @@ export class Source {
   }
 }
 
-interface StayedGuest {
+interface StayedGuest extends GuestProof {
   readonly vcpus: readonly VcpuState[];
-  readonly ramSha256: Record<string, string>;
-  readonly proof: GuestProof;
+  readonly accessesSince: number;
 }
 
 /** The trace on memory that all vCPU threads share. */

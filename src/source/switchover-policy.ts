@@ -30,6 +30,8 @@ export function decideAfterPass(
   if (policy.kind === 'passes') return passes.length >= policy.count ? 'postcopy' : 'another-pass';
   if (policy.kind !== 'no-convergence') return 'another-pass';
   const recent = passes.slice(-DIRTY_PASSES);
-  const isTooFast = recent.every((pass) => pass.pagesDirtied * targetPageBytes > DIRTY_SHARE * pass.bytesSent);
+  const isTooFast = recent.every(
+    (pass) => pass.pagesDirtied * targetPageBytes > DIRTY_SHARE * pass.bytesSent,
+  );
   return recent.length === DIRTY_PASSES && isTooFast ? 'postcopy' : 'another-pass';
 }

@@ -72,6 +72,16 @@ export interface ResultMarks {
   readonly guestRunningNs: number | null;
 }
 
+/** A guest that stayed at the source, because its migration did not complete. */
+export interface GuestAtSource {
+  /** True only after its RAM was hashed and equals that of the same guest that nobody tried to migrate. */
+  readonly isProved: boolean;
+  /** Why `isProved` is what it is, in words. */
+  readonly verdict: string;
+  /** Memory accesses of all vCPUs since the migration ended. */
+  readonly accessesSince: number;
+}
+
 /** The guest at the end of the run. */
 export interface GuestResult {
   /** MMU that its rules follow, `radix` or `hash`; `null` where this end was not told. */
@@ -106,6 +116,8 @@ export interface MigrationResult {
   readonly machinery: Calibration | null;
   readonly wire: WireResult;
   readonly marks: ResultMarks;
+  /** `null` if the guest left, or this end does not see it. */
+  readonly guestAtSource: GuestAtSource | null;
   /** Why the migration did not complete. */
   readonly error?: ErrorRecord;
   /** `null` if this end never learned of a guest. */

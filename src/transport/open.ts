@@ -11,7 +11,9 @@ export async function connectChannel(uri: ChannelUri, timeoutMs: number): Promis
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new TransportError('connect-timeout', `no connection with ${formatUri(uri)} within ${timeoutMs} ms`));
+      reject(
+        new TransportError('connect-timeout', `no connection with ${formatUri(uri)} within ${timeoutMs} ms`),
+      );
       connecting.then((channel) => channel.destroy()).catch(() => undefined); // it comes too late for anybody
     }, timeoutMs);
   });

@@ -20,9 +20,13 @@ function readRecording(path: string): Uint8Array {
     const isPacked = bytes[0] === GZIP_MAGIC[0] && bytes[1] === GZIP_MAGIC[1];
     return isPacked ? gunzipSync(bytes) : bytes;
   } catch (error) {
-    throw new TransportError('cannot-read-recording', `cannot read the recording ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new TransportError(
+      'cannot-read-recording',
+      `cannot read the recording ${path}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

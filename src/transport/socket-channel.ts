@@ -1,6 +1,7 @@
 // Channels over TCP and UNIX sockets.
-import { createServer, connect, type Server, Socket } from 'node:net';
+
 import { unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import type { Channel, ChannelReader, Listener } from './channel.ts';
@@ -23,7 +24,9 @@ function handleOf(socket: Socket): SocketHandle | null {
 
 function broken(peer: string, error: NodeJS.ErrnoException): TransportError {
   const what = error.code === 'ECONNREFUSED' ? 'refused' : error.code === 'ECONNRESET' ? 'reset' : 'broken';
-  return new TransportError(`connection-${what}`, `connection with ${peer}: ${error.message}`, { cause: error });
+  return new TransportError(`connection-${what}`, `connection with ${peer}: ${error.message}`, {
+    cause: error,
+  });
 }
 
 /** A channel over a connected socket that nobody reads yet. */
@@ -92,7 +95,8 @@ function makeReadBuffer() {
 export function connectSocket(uri: SocketUri): Promise<Channel> {
   const peer = formatUri(uri);
   const { buffer, onread } = makeReadBuffer();
-  const target = uri.scheme === 'tcp' ? { host: uri.host || 'localhost', port: uri.port } : { path: uri.path };
+  const target =
+    uri.scheme === 'tcp' ? { host: uri.host || 'localhost', port: uri.port } : { path: uri.path };
   return new Promise((resolve, reject) => {
     const socket = connect({ ...target, onread, noDelay: true, allowHalfOpen: true });
     const fail = (error: Error): void => reject(broken(peer, error));
@@ -121,29 +125,39 @@ function withReadBuffer(accepted: Socket, peer: string): Channel {
 /** Listens. @throws TransportError `cannot-listen` */
 export function listenSocket(uri: SocketUri): Promise<Listener> {
   const queue = new AcceptQueue();
-  const server: Server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
-    const from = uri.scheme === 'tcp' ? `tcp:${socket.remoteAddress}:${socket.remotePort}` : formatUri(uri);
-    queue.push(withReadBuffer(socket, from));
-  });
+  const server: Server = createServer(
+    { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+    (socket) => {
+      const from = uri.scheme === 'tcp' ? `tcp:${socket.remoteAddress}:${socket.remotePort}` : formatUri(uri);
+      queue.push(withReadBuffer(socket, from));
+    },
+  );
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
-      reject(new TransportError('cannot-listen', `cannot listen on ${formatUri(uri)}: ${error.message}`, { cause: error }));
+      reject(
+        new TransportError('cannot-listen', `cannot listen on ${formatUri(uri)}: ${error.message}`, {
+          cause: error,
+        }),
+      );
     };
     server.once('error', fail);
-    server.listen(uri.scheme === 'tcp' ? { host: uri.host || '0.0.0.0', port: uri.port } : { path: uri.path }, () => {
-      server.off('error', fail);
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : undefined;
-      resolve({
-        uri: formatUri(uri, port),
-        accept: () => queue.next(),
-        close: () => {
-          server.close();
-          queue.close();
-          if (uri.scheme === 'unix') removeSocketFile(uri.path);
-        },
-      });
-    });
+    server.listen(
+      uri.scheme === 'tcp' ? { host: uri.host || '0.0.0.0', port: uri.port } : { path: uri.path },
+      () => {
+        server.off('error', fail);
+        const address = server.address();
+        const port = typeof address === 'object' && address !== null ? address.port : undefined;
+        resolve({
+          uri: formatUri(uri, port),
+          accept: () => queue.next(),
+          close: () => {
+            server.close();
+            queue.close();
+            if (uri.scheme === 'unix') removeSocketFile(uri.path);
+          },
+        });
+      },
+    );
   });
 }
 

@@ -32,7 +32,9 @@ class WebSocketChannel implements Channel {
     socket.pause();
     socket.on('message', (data: RawData, isBinary) => {
       if (!isBinary) {
-        this.#fail(new TransportError('text-frame', `connection with ${peer}: expected binary frames, found text`));
+        this.#fail(
+          new TransportError('text-frame', `connection with ${peer}: expected binary frames, found text`),
+        );
         return;
       }
       const pieces = Array.isArray(data) ? data : [data];
@@ -105,7 +107,11 @@ export function listenWebSocket(uri: WebSocketUri): Promise<Listener> {
       queue.push(new WebSocketChannel(socket, `ws://${remoteAddress}:${remotePort}`));
     });
     server.once('error', (error) => {
-      reject(new TransportError('cannot-listen', `cannot listen on ${formatUri(uri)}: ${error.message}`, { cause: error }));
+      reject(
+        new TransportError('cannot-listen', `cannot listen on ${formatUri(uri)}: ${error.message}`, {
+          cause: error,
+        }),
+      );
     });
     server.once('listening', () => {
       const address = server.address();

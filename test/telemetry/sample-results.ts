@@ -114,6 +114,8 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
     nodeVersion: 'v20.20.2',
   },
   wire: { bytesPerSecond: 1.13e9, peakBytesPerSecond: 1.99e9, note: 'loopback, not shaped' },
+  marks: { guestStoppedNs: null, guestRunningNs: 81_234_567_000 },
+  guestAtSource: null,
   guest: { mmu: 'radix', largestPageBytes: 2 ** 24, vcpus: [{ index: 0, program: 'zipf', count: 123_456 }] },
 };
 
@@ -124,6 +126,11 @@ export const SOURCE: Required<Omit<MigrationResult, 'faults'>> = {
   role: 'source',
   guestVerified: false,
   guestVerification: 'the migration failed; the guest goes on at the source',
+  guestAtSource: {
+    isProved: true,
+    verdict: 'all RAM equals that of a guest never migrated',
+    accessesSince: 4000,
+  },
   ramSha256: {},
   passes: [
     {
