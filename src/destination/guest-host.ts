@@ -153,7 +153,7 @@ export class GuestHost {
           `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`,
         );
       }
-      this.#states.forEach((state, index) => this.#control!.writeState(index, state));
+      for (const state of this.#states) this.#control!.writeState(state.index, state);
     }
     // From here on the guest lives here. If the channel failed first, this throws, and it never runs.
     this.cell.advance(event);

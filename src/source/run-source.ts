@@ -143,7 +143,7 @@ export class Source {
     if (!(await this.#control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
       throw new GuestError('vcpu-does-not-start', `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`);
     }
-    states.forEach((state, index) => this.#control.writeState(index, state));
+    for (const state of states) this.#control.writeState(state.index, state);
     this.#control.run();
     return threads;
   }
