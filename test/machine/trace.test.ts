@@ -76,7 +76,7 @@ t.test('round trip', async () => {
         source: label,
       });
     });
-  fc.assert(
+  void fc.assert(
     fc.property(traces, fc.boolean(), (before, isPacked) => {
       const plain = encodeTrace(before);
       const after = parseTrace(isPacked ? gzipSync(plain) : plain);
