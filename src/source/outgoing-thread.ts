@@ -88,9 +88,8 @@ function listenToReturnPath(to: Channel): void {
       } catch (error) {
         fail(error);
       }
-      if (migration.state !== 'completed') {
-        fail(new TransportError('peer-closed', 'the destination closed the connection before SHUT'));
-      }
+      const error = migration.onReturnPathEnd();
+      if (error !== undefined) fail(error);
     },
     error: fail,
   });

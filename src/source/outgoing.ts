@@ -198,6 +198,19 @@ export class OutgoingMigration {
     }
   }
 
+  /**
+   * The destination has ended the return path: the error that this is, or undefined after the migration. A precopy
+   * destination tells SHUT once the guest runs, so one that ends in order without it never ran the guest, which then
+   * goes on here, as with QEMU. After a cut nobody knows, and it does not.
+   */
+  onReturnPathEnd(): TransportError | undefined {
+    if (this.#state === 'completed') return undefined;
+    if (this.#state === 'handed-over') this.advance('refused');
+    return new TransportError('peer-closed', 'the destination closed the connection before SHUT', {
+      state: this.#state,
+    });
+  }
+
   #takeAnswer(answer: HostPageAnswer): void {
     if (this.#pongs.has(NEGOTIATION_COOKIE)) {
       throw new StateError(
@@ -230,7 +243,8 @@ export class OutgoingMigration {
    */
   #takeReason(text: string): void {
     const ranGuest = this.#pongs.has(PING.IN_PACKAGE);
-    if (this.#state === 'postcopy-active' && !ranGuest) this.advance('refused');
+    const isRefusal = this.#state === 'handed-over' || (this.#state === 'postcopy-active' && !ranGuest);
+    if (isRefusal) this.advance('refused');
     throw new TransportError('destination-left', `the destination left: ${text}`, { state: this.#state });
   }
 
