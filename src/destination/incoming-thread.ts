@@ -37,11 +37,18 @@ let connectedNs = monotonicNs();
 let listenNs: number | null = null;
 let lastBytesMs = performance.now();
 let hasLeft = false;
-let settle!: (error: unknown) => void;
+let resolveSettled!: (error: unknown) => void;
 /** Resolves with undefined when the migration is complete, else with what ended it. */
 const settled = new Promise<unknown>((resolve) => {
-  settle = resolve;
+  resolveSettled = resolve;
 });
+let firstError: unknown;
+
+/** Ends the migration; the first call counts, what follows is its echo. */
+function settle(error: unknown): void {
+  firstError ??= error;
+  resolveSettled(error);
+}
 
 function post(message: ToMain): void {
   parentPort!.postMessage(message);
@@ -250,7 +257,9 @@ const progress = setInterval(postProgress, PROGRESS_MS);
 try {
   const replay = await migrate();
   post({ kind: 'done', report: report('completed', replay?.replies(), undefined) });
-} catch (error) {
+} catch (thrown) {
+  const error = firstError ?? thrown;
+  listener?.close();
   // All has come and the guest runs here: that the source could not be told does not undo it.
   const state = migration.isComplete ? 'completed' : migration.fail();
   // A stray ADVISE or LISTEN ends a running QEMU 7.2 instead of pausing it (rule D58).

@@ -116,7 +116,7 @@ async function write(bytes: Uint8Array): Promise<void> {
 function stopGuest(): void {
   control.stop();
   if (!control.waitAllParked(STOP_TIMEOUT_MS)) {
-    throw new MigrationError('vcpu-does-not-stop', `a vCPU did not stop within ${STOP_TIMEOUT_MS} ms`);
+    throw new GuestError('vcpu-does-not-stop', `a vCPU did not stop within ${STOP_TIMEOUT_MS} ms`);
   }
   guestStoppedNs = 0;
   const vcpus = Array.from({ length: control.vcpuCount }, (_, index) => {
