@@ -1,7 +1,7 @@
 // Thread that drives an outgoing migration over its channel: performs the steps, watches the clock and the return path.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { MigrationError, TransportError, toErrorRecord } from '../errors.ts';
+import { GuestError, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
 import { VcpuControl } from '../machine/vcpu-control.ts';
 import { encodeVcpuState } from '../machine/vcpu-state.ts';
