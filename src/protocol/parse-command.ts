@@ -37,6 +37,15 @@ export function parseCommand(
   if (end - at < usedBytes) return { wantedBytes: usedBytes };
   const payload = bytes.subarray(at + COMMAND_HEAD_BYTES, at + usedBytes);
   if (type.name === 'POSTCOPY_RAM_DISCARD') checkDiscardPayload(payload);
+  if (type.name === 'RECV_BITMAP') checkBlockName(payload);
   const values = isEmptyAllowed ? { pageSizeSummary: 0, targetPageSize: 0 } : type.decode(payload);
   return { record: { name: type.name, ...values } as Command, usedBytes };
+}
+
+function checkBlockName(payload: Uint8Array): void {
+  const nameBytes = payload.length === 0 ? 0 : payload[0]!;
+  if (nameBytes > 0 && payload.length === 1 + nameBytes) return;
+  const found = `${payload.length} bytes with a name of ${nameBytes}`;
+  const message = `RECV_BITMAP: expected the name of a RAM block and nothing else, found ${found}`;
+  throw new ProtocolError('bad-command-length', message, { rule: 'D55' });
 }
