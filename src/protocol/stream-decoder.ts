@@ -134,8 +134,10 @@ export class StreamDecoder {
         return { what: `a package of ${this.#packageBytes} bytes`, found: held };
       case 'device':
         return { what: `the state of section ${this.#sectionId} and its footer`, found: '' };
-      case 'section':
       case 'subsection':
+        if (held !== '') return { what: 'a subsection of the configuration', found: held };
+        return { what: 'a section, a command or EOF', found: held };
+      case 'section':
         return { what: 'a section, a command or EOF', found: held };
       default:
         return { what: `the ${this.#mode}`, found: held };
