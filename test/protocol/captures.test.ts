@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { RamRecordDecoder } from '../../src/protocol/ram-record-decoder.ts';
+import { TARGET_PAGE_BYTES } from '../../src/protocol/ram-records.ts';
 import { ReturnPathDecoder } from '../../src/protocol/return-path-decoder.ts';
 import { StreamDecoder, type StreamRecord } from '../../src/protocol/stream-decoder.ts';
 import { readCapture, readText } from '../fixtures.ts';
@@ -15,6 +16,7 @@ class CountingSink extends SilentSink {
   readonly deviceBytes = new Map<string, number>();
   description = '';
   readonly #hash = createHash('sha256');
+  readonly #page = new Uint8Array(TARGET_PAGE_BYTES);
 
   override record(record: StreamRecord, offset: number, lengthBytes: number): void {
     super.record(record, offset, lengthBytes);
@@ -33,8 +35,9 @@ class CountingSink extends SilentSink {
     this.#hash.update(String(offset));
   }
 
-  override pageBytes(input: Uint8Array, start: number, end: number): void {
-    this.#hash.update(input.subarray(start, end));
+  override pageBytes(input: Uint8Array, start: number, end: number, at: number): void {
+    this.#page.set(input.subarray(start, end), at);
+    if (at + end - start === TARGET_PAGE_BYTES) this.#hash.update(this.#page);
   }
 
   override zeroPage(offset: number): void {
