@@ -1,7 +1,7 @@
 // Runs the destination of a migration from its first connection to its result.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { MigrationError, toErrorRecord } from '../errors.ts';
+import { type ErrorRecord, MigrationError, toErrorRecord } from '../errors.ts';
 import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
 import type { RamBlockSpec } from '../machine/ram-block.ts';
 import type { VcpuState } from '../machine/vcpu-state.ts';
@@ -9,7 +9,7 @@ import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
-import type { MigrationResult } from '../telemetry/result.ts';
+import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { wireBytesOfPage } from '../telemetry/wire-rate.ts';
 import { GuestHost } from './guest-host.ts';
@@ -165,12 +165,13 @@ export class Destination {
 
   async #finish(report: IncomingReport): Promise<Finish> {
     await this.#loading;
-    const vcpus = await this.#host.stop();
+    const stopped = await this.#stopGuest(report);
     const firstAccessNs = this.#host.firstAccessNs;
     const faults = await this.#host.end();
-    const base = { vcpus, faults, firstAccessNs };
+    const { vcpus, status, error } = stopped;
+    const base = { vcpus, status, error, faults, firstAccessNs };
     const image = this.#host.image;
-    if (report.status !== 'completed' || image === undefined) {
+    if (status !== 'completed' || image === undefined) {
       return {
         ...base,
         ramSha256: {},
@@ -180,6 +181,16 @@ export class Destination {
     this.#events.onPhase?.('hash');
     const ramSha256 = Object.fromEntries(image.blocks.map((block) => [block.name, block.hashSha256()]));
     return { ...base, ramSha256, proof: await this.#prove(vcpus, ramSha256) };
+  }
+
+  /** A vCPU that has died is found here at the latest, and with it the migration has failed. */
+  async #stopGuest({ status, error }: IncomingReport): Promise<Pick<Finish, 'vcpus' | 'status' | 'error'>> {
+    const isCancelled = error?.code === 'cancelled' && status === 'failed';
+    try {
+      return { vcpus: await this.#host.stop(), status: isCancelled ? 'cancelled' : status, error };
+    } catch (failure) {
+      return { vcpus: [], status: 'failed', error: error ?? toErrorRecord(failure) };
+    }
   }
 
   async #prove(vcpus: readonly VcpuState[], ramSha256: Record<string, string>): Promise<GuestProof> {
@@ -198,13 +209,12 @@ export class Destination {
 
   #result(report: IncomingReport, finish: Finish, machinery: Calibration): MigrationResult {
     const { description } = this.#host;
-    const isCancelled = report.error?.code === 'cancelled';
     const peak = report.peakBytesPerSecond;
     const floorNs = (pageBytes: number) =>
       peak === null || peak === 0 ? undefined : (wireBytesOfPage(pageBytes) * 1e9) / peak;
     const { listenNs, connectedNs, endNs } = report;
     return {
-      status: isCancelled && report.status === 'failed' ? 'cancelled' : report.status,
+      status: finish.status,
       role: 'destination',
       guestVerified: finish.proof.isProved,
       guestVerification: finish.proof.verdict,
@@ -247,7 +257,7 @@ export class Destination {
       },
       marks: { guestStoppedNs: null, guestRunningNs: finish.firstAccessNs },
       guestAtSource: null,
-      ...(report.error === undefined ? {} : { error: report.error }),
+      ...(finish.error === undefined ? {} : { error: finish.error }),
       guest:
         description === undefined
           ? null
@@ -260,8 +270,11 @@ export class Destination {
   }
 }
 
+/** How the guest ended, and the proof of its RAM. */
 interface Finish {
   readonly vcpus: readonly VcpuState[];
+  readonly status: MigrationStatus;
+  readonly error: ErrorRecord | undefined;
   readonly faults: readonly FaultRecord[];
   readonly firstAccessNs: number | null;
   readonly ramSha256: Record<string, string>;
