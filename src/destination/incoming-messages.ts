@@ -4,7 +4,7 @@ import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
-import type { LoadItem } from './incoming.ts';
+import type { LoadItem } from './incoming-effects.ts';
 
 /** Where the stream comes from: a source that connects, or recorded files. */
 export type IncomingOrigin =
