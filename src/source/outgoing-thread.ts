@@ -12,8 +12,9 @@ import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit } from './bandwidth-limit.ts';
-import { OutgoingMigration, type OutgoingStep } from './outgoing.ts';
+import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
+import type { OutgoingStep } from './outgoing-stream.ts';
 
 const data = workerData as OutgoingThreadData;
 const PROGRESS_MS = 100;
