@@ -14,32 +14,19 @@ import { summariseStalls } from '../telemetry/stalls.ts';
 import { wireBytesOfPage } from '../telemetry/wire-rate.ts';
 import { GuestHost } from './guest-host.ts';
 import type {
-  IncomingOrigin,
   IncomingReport,
   IncomingThreadData,
+  ReceiveOptions,
   ToIncomingThread,
   ToMain,
 } from './incoming-messages.ts';
 
 /** How to receive a migration. */
-export interface DestinationOptions {
-  readonly origin: IncomingOrigin;
-  readonly profile: Profile;
-  /** Local machine type; undefined accepts any. */
-  readonly machine: string | undefined;
-  /** Host page in bytes of blocks that are not named. */
-  readonly hostPageBytes: number;
-  readonly hostPageByName: ReadonlyMap<string, number>;
-  /** The whole layout; undefined learns it from the stream. */
-  readonly layout: readonly RamBlockSpec[] | undefined;
-  readonly acceptsUnknownDevices: boolean;
-  readonly negotiate: boolean;
-  readonly preempt: boolean;
+export interface DestinationOptions extends ReceiveOptions {
   /** vCPU threads to start ahead of the package; 0 starts them with it. */
   readonly vcpuCount: number;
   /** File that the guest's RAM was filled from, to prove it against. */
   readonly ramImagePath: string | undefined;
-  readonly timeoutMs: number;
   /** Whether the result holds each fault. */
   readonly keepsFaults: boolean;
   /** Whether to run the guest again without migration to prove its RAM. */
@@ -103,18 +90,8 @@ export class Destination {
   }
 
   async #receive(): Promise<IncomingReport> {
-    const options = this.#options;
     const data: IncomingThreadData = {
-      origin: options.origin,
-      profile: options.profile,
-      machine: options.machine,
-      defaultHostPageBytes: options.hostPageBytes,
-      hostPageByName: options.hostPageByName,
-      layout: options.layout,
-      acceptsUnknownDevices: options.acceptsUnknownDevices,
-      negotiate: options.negotiate,
-      preempt: options.preempt,
-      timeoutMs: options.timeoutMs,
+      options: this.#options,
       cell: this.#host.cell.shared,
       board: this.#host.board.shared,
       port: this.#host.port.shared,
