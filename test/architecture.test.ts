@@ -9,12 +9,13 @@ import { listFiles, readText, repositoryUrl } from './fixtures.ts';
 /** Rooms that a room may import beside itself and `errors`. The halves of a migration never import each other. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  'monotonic-clock': [],
   protocol: [],
-  machine: [],
-  telemetry: [],
+  machine: ['monotonic-clock'],
+  telemetry: ['monotonic-clock'],
   transport: ['protocol'],
-  source: ['protocol', 'machine', 'transport', 'telemetry'],
-  destination: ['protocol', 'machine', 'transport', 'telemetry'],
+  source: ['protocol', 'machine', 'transport', 'telemetry', 'monotonic-clock'],
+  destination: ['protocol', 'machine', 'transport', 'telemetry', 'monotonic-clock'],
   conformance: ['protocol', 'machine', 'transport', 'source', 'destination'],
   cli: ['protocol', 'machine', 'transport', 'telemetry', 'source', 'destination', 'conformance', 'watch'],
 };
@@ -34,7 +35,7 @@ function importsOf(text: string): string[] {
   return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map((match) => match[1]!));
 }
 
-/** The room of a path: the directory below src/, or `errors` for the leaf beside the rooms. */
+/** The room of a path: the directory below src/, or the name of a leaf beside the rooms. */
 function roomOf(path: string): string {
   const [top = '', room = ''] = path.split('/');
   return top === 'src' ? room.replace(/\.ts$/, '') : `outside: ${path}`;

@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
-import { monotonicNs } from '../telemetry/clock.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';

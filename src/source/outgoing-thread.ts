@@ -5,9 +5,9 @@ import { GuestError, MigrationError, TransportError, toErrorRecord } from '../er
 import { RamImage } from '../machine/ram-block.ts';
 import { VcpuControl } from '../machine/vcpu-control.ts';
 import { encodeVcpuState } from '../machine/vcpu-state.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
-import { monotonicNs } from '../telemetry/clock.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { connectChannel } from '../transport/open.ts';
