@@ -1,5 +1,4 @@
 // Runs the destination of a migration from its first connection to its result.
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type ErrorRecord, MigrationError, toErrorRecord } from '../errors.ts';
 import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
@@ -96,17 +95,20 @@ export class Destination {
     };
     const worker = new Worker(INCOMING_ENTRY, { workerData: data, name: 'incoming' });
     this.#worker = worker;
-    const report = new Promise<IncomingReport>((resolve, reject) => {
+    return await new Promise<IncomingReport>((resolve, reject) => {
+      let report: IncomingReport | undefined;
       worker.on('message', (message: ToMain) => {
-        if (message.kind === 'done') resolve(message.report);
+        if (message.kind === 'done') report = message.report;
         else this.#take(message);
       });
       worker.once('error', reject);
+      // It may come in the same turn as the report: who began to wait for it only then would wait for ever.
+      worker.once('exit', () => {
+        this.#worker = undefined;
+        if (report === undefined) reject(new Error('the migration thread ended without a report'));
+        else resolve(report);
+      });
     });
-    const done = await report;
-    await once(worker, 'exit');
-    this.#worker = undefined;
-    return done;
   }
 
   #take(message: Exclude<ToMain, { kind: 'done' }>): void {

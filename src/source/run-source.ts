@@ -1,5 +1,4 @@
 // Runs the source of a migration: builds the guest, lets it run, sends it, and looks after it if it stays.
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GuestError, OptionError } from '../errors.ts';
@@ -164,9 +163,10 @@ export class Source {
     const worker = new Worker(OUTGOING_ENTRY, { workerData: data, name: 'outgoing' });
     this.#worker = worker;
     if (this.#isCancelled) this.cancel(false);
-    const report = await new Promise<OutgoingReport>((resolve, reject) => {
+    return await new Promise<OutgoingReport>((resolve, reject) => {
+      let report: OutgoingReport | undefined;
       worker.on('message', (message: ToMain) => {
-        if (message.kind === 'done') resolve(message.report);
+        if (message.kind === 'done') report = message.report;
         else if (message.kind === 'progress') this.#events.onProgress?.(message);
         else
           this.#events.onWarning?.(
@@ -174,10 +174,13 @@ export class Source {
           );
       });
       worker.once('error', reject);
+      // It may come in the same turn as the report: who began to wait for it only then would wait for ever.
+      worker.once('exit', () => {
+        this.#worker = undefined;
+        if (report === undefined) reject(new Error('the migration thread ended without a report'));
+        else resolve(report);
+      });
     });
-    await once(worker, 'exit');
-    this.#worker = undefined;
-    return report;
   }
 
   /** The migration failed and the guest stays: it goes on, and then proves that nothing happened to it. */
