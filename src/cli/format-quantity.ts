@@ -34,7 +34,9 @@ export function formatBytes(bytes: number | null): string {
 /** A rate in bytes/s as `1180 MB/s (9.44 Gbit/s)`; `-` for `null`. */
 export function formatRate(bytesPerSecond: number | null): string {
   if (bytesPerSecond === null) return '-';
-  return `${threeDigits(bytesPerSecond / 1e6)} MB/s (${threeDigits((bytesPerSecond * 8) / 1e9)} Gbit/s)`;
+  const [bytes, bytesUnit] = inUnit(bytesPerSecond, 1000, ['B/s', 'kB/s', 'MB/s']);
+  const [bits, bitsUnit] = inUnit(bytesPerSecond * 8, 1000, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s']);
+  return `${threeDigits(bytes)} ${bytesUnit} (${threeDigits(bits)} ${bitsUnit})`;
 }
 
 /** A count, `-` for `null`. */

@@ -32,6 +32,7 @@ export interface ProgressOptions {
 }
 
 const BAR_WIDTH = 24;
+const DEFAULT_COLUMNS = 80;
 const TERMINAL_INTERVAL_MS = 100;
 const PIPE_INTERVAL_MS = 1000;
 /** To the start of the line, and delete it. The only sequence used: the cursor is never hidden or moved elsewhere. */
@@ -52,6 +53,8 @@ export class Progress {
   readonly #nowMs: () => number;
   #phase: string | undefined;
   #writtenMs = Number.NEGATIVE_INFINITY;
+  /** The last line in a pipe: it is not written again while nothing moves. */
+  #written = '';
   #bar: 'absent' | 'drawn' | 'ended' = 'absent';
 
   constructor(options: ProgressOptions) {
@@ -64,8 +67,12 @@ export class Progress {
 
   /** Shows where the migration stands, if it is time to. A new phase is always shown. */
   update(state: ProgressState): void {
-    if (!this.#isDue(state.phase)) return;
     const { doneBytes, totalBytes } = state;
+    if (doneBytes === 0 && totalBytes === 0 && state.detail === undefined) {
+      this.phase(state.phase);
+      return;
+    }
+    if (!this.#isDue(state.phase)) return;
     const detail = state.detail === undefined ? '' : `  ${state.detail}`;
     const fraction = totalBytes > 0 ? Math.min(1, Math.max(0, doneBytes / totalBytes)) : 0;
     // Rounded down, so that 100 % stands only there when it is all done.
@@ -113,11 +120,14 @@ export class Progress {
 
   #write(text: string): void {
     if (!this.#isTerminal) {
-      this.#stream.write(`${printable(text)}\n`);
+      if (text !== this.#written) this.#stream.write(`${printable(text)}\n`);
+      this.#written = text;
       return;
     }
     // One column short: a terminal may wrap after the last one.
-    this.#stream.write(CLEAR_LINE + cut(printable(text), Math.max(1, (this.#stream.columns ?? 80) - 1)));
+    // A terminal that was not told its size, as under script(1), says 0.
+    const columns = this.#stream.columns || DEFAULT_COLUMNS;
+    this.#stream.write(CLEAR_LINE + cut(printable(text), Math.max(1, columns - 1)));
     this.#bar = 'drawn';
   }
 }

@@ -157,13 +157,20 @@ function watchSilence(): NodeJS.Timeout {
   }, options.timeoutMs / SILENCE_CHECKS);
 }
 
+/** The phase in the words of the source. A plain precopy stays in the first postcopy state to its end. */
+function phaseName(): string {
+  if (channel === undefined) return 'wait for a source';
+  if (migration.tally === undefined) return 'setup';
+  return migration.tally.isPostcopy ? 'postcopy-active' : 'precopy';
+}
+
 function postProgress(): void {
   const blocks = migration.tally?.blocks ?? [];
   const sum = (of: (block: (typeof blocks)[number]) => number) =>
     blocks.reduce((total, block) => total + of(block), 0);
   post({
     kind: 'progress',
-    phase: cell.state,
+    phase: phaseName(),
     doneBytes: sum((block) => (block.ram.hostPageCount - block.missingCount) * block.ram.hostPageBytes),
     totalBytes: sum((block) => block.ram.lengthBytes),
     wireBytes: rate.totalBytes,

@@ -42,6 +42,8 @@ t.test('bytes', async (t) => {
 t.test('rates and counts', async (t) => {
   t.equal(formatRate(1.18e9), '1180 MB/s (9.44 Gbit/s)');
   t.equal(formatRate(125e6), '125 MB/s (1.00 Gbit/s)');
+  t.equal(formatRate(14_300), '14.3 kB/s (114 kbit/s)');
+  t.equal(formatRate(0), '0.00 B/s (0.00 bit/s)');
   t.equal(formatRate(null), '-');
   t.equal(formatCount(0), '0');
   t.equal(formatCount(null), '-');

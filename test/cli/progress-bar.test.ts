@@ -107,3 +107,25 @@ t.test('never 100 % before the end, never more', async (t) => {
   t.match(written[0], ' 99 %');
   t.match(written[1], '100 %');
 });
+
+t.test(
+  'a phase without figures is named once, and a line that says nothing new is left out of a pipe',
+  async (t) => {
+    const { progress, written, clock } = rig({ isTerminal: false });
+    for (clock.ms = 0; clock.ms <= 3000; clock.ms += 1000) {
+      progress.update({ phase: 'hash', doneBytes: 0, totalBytes: 0 });
+    }
+    for (; clock.ms <= 9000; clock.ms += 1000) {
+      progress.update({ phase: 'postcopy', doneBytes: MIB, totalBytes: MIB });
+    }
+    t.strictSame(written, ['source: hash\n', 'source: postcopy 100 %  1 MiB of 1 MiB\n']);
+  },
+);
+
+t.test('a terminal of unknown width, which is 0, is taken for one of 80 columns', async (t) => {
+  const { progress, written } = rig({ columns: 0 });
+  progress.update({ phase: 'precopy', doneBytes: MIB, totalBytes: 2 * MIB });
+  t.strictSame(written, [
+    `${CLEAR}source: precopy [${'#'.repeat(12)}${'-'.repeat(12)}]  50 %  1 MiB of 2 MiB`,
+  ]);
+});
