@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { GuestError, OptionError } from '../errors.ts';
+import { type ErrorRecord, GuestError, OptionError } from '../errors.ts';
 import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
 import { OUTPUT_OPTIONS } from './common-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
@@ -115,6 +115,12 @@ function isMet(
   return source?.status === 'completed' && destination?.status === 'completed' && destination.guestVerified;
 }
 
+/** The error of the end that refused: the other saw no more of it than a connection that was closed. */
+function causeOf(source: MigrationResult, destination: MigrationResult | null): ErrorRecord | undefined {
+  const errors = [source.error, destination?.error].filter((error) => error !== undefined);
+  return errors.find((error) => error.name !== 'TransportError') ?? errors[0];
+}
+
 /** The figures of the last step as both ends saw them together. */
 function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): DemoResult {
   const last = steps.at(-1)!;
@@ -127,6 +133,7 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
   const stopped = source.marks.guestStoppedNs;
   const running = destination?.marks.guestRunningNs ?? null;
   const judge = isRefusal ? source : either;
+  const error = causeOf(source, destination);
   return {
     ...either,
     role: 'demo',
@@ -144,9 +151,7 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
     },
     passes: source.passes,
     marks: { guestStoppedNs: stopped, guestRunningNs: running },
-    ...(source.error === undefined
-      ? {}
-      : { error: (isRefusal ? destination?.error : undefined) ?? source.error }),
+    ...(error === undefined ? {} : { error }),
     guest: judge.guest,
     guestAtSource: source.guestAtSource,
     steps,
@@ -179,10 +184,16 @@ export async function demoCommand(args: Arguments): Promise<number> {
       if (isCancelled) break;
       steps.push(await runStep(step, { address, sourceArgs, output, running }));
     }
+  } catch (error) {
+    if (!isCancelled) throw error; // an end that was cancelled before it listened has no result to show
   } finally {
     stopListening();
   }
-  if (isCancelled) return EXIT.CANCELLED;
+  if (isCancelled) {
+    const last = steps.at(-1);
+    if (last?.source != null) output.finish({ ...combine(name, scenario, steps), status: 'cancelled' });
+    return EXIT.CANCELLED;
+  }
   const exitCode = output.finish(combine(name, scenario, steps));
   return steps.every((step) => step.met) ? exitCode : EXIT.FAILED;
 }

@@ -1,7 +1,7 @@
 // A result as text for people: pure, a list of lines.
 import type { ErrorRecord } from '../errors.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
-import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
+import type { DemoResult, DemoStep, GuestAtSource, MigrationResult } from '../telemetry/result.ts';
 import { formatBytes, formatCount, formatNs, formatRate } from './format-quantity.ts';
 import { stallLines } from './report-stalls.ts';
 import { alignColumns, printable, wrap } from './text-layout.ts';
@@ -43,13 +43,32 @@ function errorLines(error: ErrorRecord, indent = INDENT): string[] {
   return paragraph(`${error.code}: ${message}${where.length === 0 ? '' : ` (${where.join(', ')})`}`, indent);
 }
 
+/** Whether a demo ended with a refusal that was to be shown. */
+function isRefusedAsExpected(result: MigrationResult | DemoResult): boolean {
+  if (!('steps' in result)) return false;
+  return result.status === 'failed' && result.steps.every((step) => step.met);
+}
+
+function verdictOf(result: MigrationResult): string {
+  if (isRefusedAsExpected(result)) return 'refused, as expected,';
+  // The source of a completed migration no longer has the guest; to prove it is for the destination.
+  const isUnproved = result.status === 'completed' && !result.guestVerified && result.role !== 'source';
+  return isUnproved ? `${result.status}, guest not verified` : result.status;
+}
+
+/** The guest of a migration that did not complete: what became of it at the source. */
+function guestAtSourceText({ accessesSince, verdict }: GuestAtSource): string {
+  return `went on, ${accessesSince} accesses since; ${verdict}`;
+}
+
 /** Only a completed migration whose guest was verified is good news: QEMU itself completes with pages missing. */
 function statusLine(result: MigrationResult, paint: Paint): string {
   const { status, guestVerified } = result;
-  const color = status !== 'completed' ? 'red' : guestVerified ? 'green' : 'yellow';
-  const verdict = status === 'completed' && !guestVerified ? `${status}, guest not verified` : status;
+  const isGood = status === 'completed' && (guestVerified || result.role === 'source');
+  const color = isGood ? 'green' : status === 'completed' || isRefusedAsExpected(result) ? 'yellow' : 'red';
   const { totalNs, downtimeNs } = result.times;
-  return `${result.role}: ${paint(verdict, color)} in ${formatNs(totalNs)}, downtime ${downtimeNs === null ? 'not known' : formatNs(downtimeNs)}`;
+  const downtime = downtimeNs === null ? '' : `, downtime ${formatNs(downtimeNs)}`;
+  return `${result.role}: ${paint(verdictOf(result), color)} in ${formatNs(totalNs)}${downtime}`;
 }
 
 function negotiatedLines(result: MigrationResult): string[] {
@@ -119,6 +138,15 @@ function machineryLine({ machinery }: MigrationResult): string {
 }
 
 function verificationLines(result: MigrationResult, paint: Paint): string[] {
+  const { guestAtSource } = result;
+  if (guestAtSource !== null) {
+    const heading = guestAtSource.isProved
+      ? paint('guest unharmed at the source', 'green')
+      : paint('guest at the source not proved', 'red');
+    return [heading, ...paragraph(guestAtSourceText(guestAtSource))];
+  }
+  if (result.role === 'source' && result.status === 'completed')
+    return paragraph(result.guestVerification, '');
   const verdict = result.guestVerified
     ? paint('guest verified', 'green')
     : paint('guest not verified', 'yellow');
@@ -149,6 +177,9 @@ function stepLines(step: DemoStep, number: number, paint: Paint): string[] {
       lines.push(
         INDENT + statusLine(result, paint),
         ...(result.error === undefined ? [] : errorLines(result.error, INDENT + INDENT)),
+        ...(result.guestAtSource === null
+          ? []
+          : paragraph(`guest at the source: ${guestAtSourceText(result.guestAtSource)}`, INDENT + INDENT)),
       );
   }
   lines.push(INDENT + (step.met ? paint('as expected', 'green') : paint('NOT as expected', 'red')));
@@ -179,5 +210,6 @@ export function reportLines(result: MigrationResult | DemoResult, options: Repor
   if (result.stalls !== null) lines.push(...part('Stalls', indented(stallLines(result.stalls)), paint));
   lines.push(...part('Machinery of the emulation', paragraph(machineryLine(result)), paint));
   lines.push('', ...verificationLines(result, paint));
+  if (isRefusedAsExpected(result)) lines.push('', paint('refused, as expected', 'yellow'));
   return lines;
 }

@@ -223,7 +223,7 @@ export class Source {
       guestVerified: false,
       guestVerification:
         stayed === undefined
-          ? 'not verified here: the guest left, and the destination proves it'
+          ? 'the guest left; its RAM is proved at the destination'
           : 'not verified: the migration did not complete, and the guest went on at the source',
       ramSha256: {},
       negotiated: this.#image.blocks.map((block) => {

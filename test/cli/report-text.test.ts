@@ -102,13 +102,13 @@ t.test('a source that failed, line by line', async (t) => {
     'Machinery of the emulation',
     '  not calibrated',
     '',
-    'guest not verified',
-    '  the migration failed; the guest goes on at the source',
+    'guest unharmed at the source',
+    '  went on, 4000 accesses since; all RAM equals that of a guest never migrated',
   ]);
 });
 
 t.test('a demo tells its steps first, then the figures', async (t) => {
-  t.strictSame(reportLines(DEMO).slice(0, 18), [
+  t.strictSame(reportLines(DEMO).slice(0, 20), [
     'scenario power8-to-power9',
     '',
     'step 1: without negotiation',
@@ -116,6 +116,8 @@ t.test('a demo tells its steps first, then the figures', async (t) => {
     '  source: failed in 1.91 s, downtime 8.25 ms',
     '    page-size-mismatch: expected host pages of 16777216 bytes in pc.ram, found',
     '      1073741824 (rule D31, stream main, offset 411, state advise)',
+    '    guest at the source: went on, 4000 accesses since; all RAM equals that of a',
+    '      guest never migrated',
     '  destination: ended without a result',
     '  as expected',
     '',
@@ -191,6 +193,32 @@ t.test('colour only when told, and the same words', async (t) => {
 t.test('completed without verification is not painted as success', async (t) => {
   const [status] = reportLines({ ...DESTINATION, guestVerified: false }, { color: true });
   t.match(status, '\x1b[33mcompleted, guest not verified\x1b[0m');
+});
+
+t.test('a source that gave its guest away is just completed', async (t) => {
+  const { error: _error, ...completed } = SOURCE;
+  const lines = reportLines(
+    { ...completed, status: 'completed', guestAtSource: null, guestVerification: 'the guest left' },
+    { color: true },
+  );
+  t.match(lines[0], 'source: \x1b[32mcompleted\x1b[0m in 1.91 s');
+  t.equal(lines.at(-1), 'the guest left');
+});
+
+t.test('a demo that was to be refused says so first and last, and one that was not does not', async (t) => {
+  const refused = { ...DEMO, ...SOURCE, role: 'demo', steps: [DEMO.steps[0]!] } as const;
+  const lines = reportLines(refused);
+  t.ok(lines.includes('demo: refused, as expected, in 1.91 s, downtime 8.25 ms'));
+  t.equal(lines.at(-1), 'refused, as expected');
+  const unmet = reportLines({ ...refused, steps: [{ ...DEMO.steps[0]!, met: false }] });
+  t.ok(unmet.includes('demo: failed in 1.91 s, downtime 8.25 ms'));
+  t.notOk(unmet.includes('refused, as expected'));
+});
+
+t.test('a guest at the source that is not proved is painted as bad news', async (t) => {
+  const guestAtSource = { isProved: false, verdict: 'the RAM differs', accessesSince: 1 };
+  const lines = reportLines({ ...SOURCE, guestAtSource }, { color: true });
+  t.ok(lines.includes('\x1b[31mguest at the source not proved\x1b[0m'));
 });
 
 t.test('names and reasons of a peer cannot drive the terminal', async (t) => {
