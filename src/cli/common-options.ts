@@ -1,8 +1,7 @@
 // Options that source and destination share, and how their values are read.
 import { OptionError } from '../errors.ts';
-import { parseByteSize } from '../machine/byte-size.ts';
 import type { RamBlockSpec } from '../machine/ram-block.ts';
-import type { OptionTable } from './option-table.ts';
+import { type OptionTable, parsePageSize, parseSize } from './option-table.ts';
 
 /** Options of every command. */
 export const OUTPUT_OPTIONS = {
@@ -55,8 +54,8 @@ export function parseBlock(text: string): RamBlockSpec {
   const { name, length, page, device } = match.groups;
   return {
     name: name!,
-    lengthBytes: parseByteSize(length!),
-    hostPageBytes: parseByteSize(page!),
+    lengthBytes: parseSize('block', length!),
+    hostPageBytes: parsePageSize('block', page!),
     kind: device === undefined ? 'system' : 'device',
   };
 }

@@ -3,12 +3,11 @@ import { writeFileSync } from 'node:fs';
 import type { IncomingOrigin } from '../destination/incoming-messages.ts';
 import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
 import { OptionError } from '../errors.ts';
-import { parseByteSize } from '../machine/byte-size.ts';
 import { MAX_VCPUS } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, VGA_VRAM } from './common-options.ts';
-import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
+import { type Arguments, badValue, type CommandHelp, parsePageSize } from './option-table.ts';
 import { Output } from './output.ts';
 
 /** Help and options of `postcopy destination`. */
@@ -64,12 +63,20 @@ function parseOrigin(args: Arguments): IncomingOrigin {
   }
   const surplus = args.positionals[replay === undefined ? 0 : 1];
   if (surplus !== undefined) throw new OptionError('bad-option', `unexpected argument '${surplus}'`);
-  if (replay === undefined && args.has('replies')) {
-    throw new OptionError('option-without-effect', '--replies needs --replay');
-  }
   return replay === undefined
     ? { kind: 'listen', uri: parseUri(incoming!) }
     : { kind: 'replay', mainPath: replay, preemptPath: args.positionals[0] };
+}
+
+function refuseWithoutEffect(args: Arguments): void {
+  if (args.has('replay')) args.refuse(['timeout'], 'on a replay, which never waits for a source');
+  else args.refuse(['replies'], 'without --replay');
+  if (args.has('replay') && args.positionals.length === 0) {
+    args.refuse(['postcopy-preempt'], 'on a replay without a second file');
+  }
+  if (args.has('block')) args.refuse(['host-page', 'block-page'], 'where --block gives the layout');
+  if (args.has('no-verify')) args.refuse(['ram-image'], 'with --no-verify');
+  if (!args.has('json')) args.refuse(['faults'], 'without --json');
 }
 
 function parsePages(args: Arguments): Map<string, number> {
@@ -77,19 +84,20 @@ function parsePages(args: Arguments): Map<string, number> {
   for (const text of args.texts('block-page')) {
     const [name, size, ...rest] = text.split('=');
     if (!name || size === undefined || rest.length > 0) throw badValue('block-page', 'NAME=SIZE', text);
-    pages.set(name, parseByteSize(size));
+    pages.set(name, parsePageSize('block-page', size));
   }
   return pages;
 }
 
 function parseDestinationOptions(args: Arguments): DestinationOptions {
   const origin = parseOrigin(args);
+  refuseWithoutEffect(args);
   const layout = args.texts('block').map(parseBlock);
   return {
     origin,
     profile: args.choice('profile', PROFILES),
     machine: args.text('machine'),
-    hostPageBytes: parseByteSize(args.text('host-page')!),
+    hostPageBytes: args.pageBytes('host-page'),
     hostPageByName: parsePages(args),
     layout: layout.length === 0 ? undefined : layout,
     acceptsUnknownDevices: !args.has('refuse-unknown-devices'),

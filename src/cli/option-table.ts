@@ -1,6 +1,7 @@
 // Options of a command as a table: what is parsed and what --help prints come from the same entry.
 import { parseArgs } from 'node:util';
 import { OptionError } from '../errors.ts';
+import { isPowerOfTwo, parseByteSize } from '../machine/byte-size.ts';
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -78,6 +79,23 @@ export class Arguments {
     throw badValue(name, `a whole number ${upTo}`, text);
   }
 
+  /** A size in bytes. @throws OptionError `bad-option-value` */
+  bytes(name: string): number {
+    return parseSize(name, this.text(name) ?? '');
+  }
+
+  /** A page size in bytes. @throws OptionError `bad-option-value` */
+  pageBytes(name: string): number {
+    return parsePageSize(name, this.text(name) ?? '');
+  }
+
+  /** Refuses each of `names` that was given, for the reason given. @throws OptionError `option-without-effect` */
+  refuse(names: readonly string[], reason: string): void {
+    for (const name of names) {
+      if (this.has(name)) throw new OptionError('option-without-effect', `--${name} has no effect ${reason}`);
+    }
+  }
+
   /** One of a few words. @throws OptionError `bad-option-value` */
   choice<const T extends string>(name: string, choices: readonly T[]): T {
     const text = this.text(name);
@@ -87,11 +105,30 @@ export class Arguments {
   }
 }
 
+/** A size in bytes as the value of an option. @throws OptionError `bad-option-value` */
+export function parseSize(name: string, text: string): number {
+  try {
+    return parseByteSize(text);
+  } catch {
+    throw badValue(name, 'a size such as 4096, 4K, 16M or 1G', text);
+  }
+}
+
+/** A page size in bytes as the value of an option. @throws OptionError `bad-option-value` */
+export function parsePageSize(name: string, text: string): number {
+  const bytes = parseSize(name, text);
+  if (isPowerOfTwo(bytes) && bytes >= LEAST_PAGE_BYTES && bytes <= LARGEST_PAGE_BYTES) return bytes;
+  throw badValue(name, 'a power of two from 4K to 16G', text);
+}
+
 /** The error for an option's value. */
 export function badValue(name: string, expected: string, found: string): OptionError {
   return new OptionError('bad-option-value', `--${name}: expected ${expected}, found '${found}'`);
 }
 
+/** Pages that a host or guest may have. */
+const LEAST_PAGE_BYTES = 4096;
+const LARGEST_PAGE_BYTES = 16 * 2 ** 30;
 const NAME_COLUMN = 32;
 const WIDTH = 100;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The program `postcopy`: finds the subcommand, prints help, turns errors into messages and exit codes.
 import { readFileSync } from 'node:fs';
-import { MigrationError, OptionError } from '../errors.ts';
+import { MemoryMapError, MigrationError, OptionError } from '../errors.ts';
 import { DEMO_HELP, demoCommand } from './demo-command.ts';
 import { DESTINATION_HELP, destinationCommand } from './destination-command.ts';
 import { Arguments, type CommandHelp, helpText } from './option-table.ts';
@@ -68,8 +68,9 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
 function report(error: unknown): number {
   if (!(error instanceof MigrationError)) throw error;
   process.stderr.write(`postcopy: ${error.message} (${error.code})\n`);
-  if (error instanceof OptionError) process.stderr.write("Try 'postcopy --help'.\n");
-  return error instanceof OptionError ? EXIT.USAGE : EXIT.FAILED;
+  if (!(error instanceof OptionError || error instanceof MemoryMapError)) return EXIT.FAILED;
+  process.stderr.write("Try 'postcopy --help'.\n");
+  return EXIT.USAGE;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch(report);

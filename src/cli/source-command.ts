@@ -1,6 +1,5 @@
 // `postcopy source`: reads its options and runs the source.
 import { OptionError } from '../errors.ts';
-import { parseByteSize } from '../machine/byte-size.ts';
 import type { RamBlockSpec } from '../machine/ram-block.ts';
 import { readTrace } from '../machine/trace.ts';
 import { GUEST_PROGRAM_NAMES, MAX_VCPUS } from '../machine/vcpu-state.ts';
@@ -88,11 +87,22 @@ function parseLayout(args: Arguments): RamBlockSpec[] {
   if (blocks.length > 0) return blocks;
   const ram: RamBlockSpec = {
     name: 'pc.ram',
-    lengthBytes: parseByteSize(args.text('memory')!),
-    hostPageBytes: parseByteSize(args.text('host-page')!),
+    lengthBytes: args.bytes('memory'),
+    hostPageBytes: args.pageBytes('host-page'),
     kind: 'system',
   };
   return [ram, VGA_VRAM];
+}
+
+function refuseWithoutEffect(args: Arguments): void {
+  if (args.has('block')) args.refuse(['memory', 'host-page'], 'where --block gives the layout');
+  if (args.has('ram-image')) args.refuse(['zero-percent'], 'on RAM that is filled from --ram-image');
+  if (args.has('no-postcopy-ram')) {
+    args.refuse(['postcopy-after', 'max-postcopy-bandwidth', 'no-negotiate'], 'with --no-postcopy-ram');
+  }
+  if (args.text('postcopy-after') === 'never') {
+    args.refuse(['max-postcopy-bandwidth'], 'with --postcopy-after never');
+  }
 }
 
 function parseSourceOptions(args: Arguments): SourceOptions {
@@ -100,6 +110,7 @@ function parseSourceOptions(args: Arguments): SourceOptions {
   if (uri === undefined) throw new OptionError('missing-option', 'expected --migrate URI, found none');
   if (args.positionals.length > 0)
     throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
+  refuseWithoutEffect(args);
   const mmu = args.choice('mmu', ['radix', 'hash']);
   const guestPage = args.text('guest-page');
   if (guestPage !== undefined && mmu === 'radix') {
@@ -132,12 +143,12 @@ function parseSourceOptions(args: Arguments): SourceOptions {
       negotiate: !args.has('no-negotiate'),
       postcopyAfter: parseWhen(args.text('postcopy-after')!),
       downtimeLimitNs: args.integer('downtime-limit', 0) * 1e6,
-      guest: { mmu, guestPageBytes: guestPage === undefined ? 4096 : parseByteSize(guestPage) },
+      guest: { mmu, guestPageBytes: guestPage === undefined ? 4096 : args.pageBytes('guest-page') },
     },
     profile: args.choice('profile', PROFILES),
     timeoutMs: args.integer('timeout', 1),
-    maxBandwidth: parseByteSize(args.text('max-bandwidth')!),
-    maxPostcopyBandwidth: parseByteSize(args.text('max-postcopy-bandwidth')!),
+    maxBandwidth: args.bytes('max-bandwidth'),
+    maxPostcopyBandwidth: args.bytes('max-postcopy-bandwidth'),
     warmUpMs: args.integer('warm-up', 0),
     verify: !args.has('no-verify'),
   };
