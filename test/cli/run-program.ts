@@ -11,13 +11,21 @@ export interface ProgramRun {
   readonly stderr: string;
 }
 
-const PROGRAM = fileURLToPath(new URL('../../src/cli/postcopy.js', import.meta.url));
+/** Path of the compiled program. */
+export const PROGRAM = fileURLToPath(new URL('../../src/cli/postcopy.js', import.meta.url));
+
+/** Environment of a program under test: the loader hooks of the test runner would slow down every thread of it. */
+export function programEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _hooks, ...env } = process.env;
+  return env;
+}
 
 /** Runs `postcopy ARGS` with pipes for its output. */
 export async function runProgram(...args: readonly string[]): Promise<ProgramRun> {
-  // The loader hooks of the test runner would slow down every thread of the program.
-  const { NODE_OPTIONS: _hooks, ...env } = process.env;
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    env: programEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { exitCode: child.exitCode, stdout, stderr };
 }

@@ -1,0 +1,238 @@
+// The command line: help, usage errors, where output goes, and the exit codes.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { DEMO_HELP } from '../../src/cli/demo-command.ts';
+import { DESTINATION_HELP } from '../../src/cli/destination-command.ts';
+import { SOURCE_HELP } from '../../src/cli/source-command.ts';
+import { readCapture, readText, repositoryUrl } from '../fixtures.ts';
+import { PROGRAM, programEnvironment, runProgram } from './run-program.ts';
+import { validateResult } from './validate-result.ts';
+
+const COMMANDS = { demo: DEMO_HELP, source: SOURCE_HELP, destination: DESTINATION_HELP } as const;
+/** Nobody listens on the port of tcpmux. */
+const NOBODY = 'tcp:127.0.0.1:1';
+const CAPTURE = fileURLToPath(
+  repositoryUrl('test/fixtures/captures/a2-precopy-none-returnpath.c0.fwd.bin.gz'),
+);
+const MISMATCH = fileURLToPath(repositoryUrl('test/fixtures/captures/e2-mismatch-2m-to-4k.c0.fwd.bin.gz'));
+
+const directory = mkdtempSync(join(tmpdir(), 'postcopy-cli-'));
+t.teardown(() => rmSync(directory, { recursive: true }));
+
+for (const [name, help] of Object.entries(COMMANDS)) {
+  t.test(`${name} --help tells every option and has examples`, async (t) => {
+    const { exitCode, stdout, stderr } = await runProgram(name, '--help');
+    t.equal(exitCode, 0);
+    t.equal(stderr, '');
+    t.match(stdout, `Usage: ${help.usage}`);
+    for (const [option, spec] of Object.entries(help.options)) {
+      const value = 'value' in spec ? ` ${spec.value}` : '';
+      t.ok(
+        stdout.split('\n').some((line) => line.includes(`--${option}${value}`)),
+        `--${option}${value}`,
+      );
+      if ('default' in spec) t.match(stdout.replaceAll(/\s+/g, ' '), `(default ${spec.default})`);
+    }
+    for (const example of help.examples) t.match(stdout, `  # ${example.doc}\n  ${example.command}\n`);
+    t.notOk(stdout.includes('\x1b'));
+  });
+}
+
+t.test('the overview names each command, the version is that of the package', async (t) => {
+  for (const word of ['--help', '-h', 'help']) {
+    const { exitCode, stdout } = await runProgram(word);
+    t.equal(exitCode, 0);
+    for (const [name, help] of Object.entries(COMMANDS)) t.match(stdout, `${name.padEnd(14)}${help.summary}`);
+  }
+  const { exitCode, stdout } = await runProgram('--version');
+  t.equal(exitCode, 0);
+  t.equal(stdout, `${JSON.parse(readText('package.json')).version}\n`);
+  t.equal((await runProgram()).exitCode, 2, 'no command is an error of usage');
+});
+
+const SOURCE = ['source', '--migrate', NOBODY];
+const DESTINATION = ['destination', '--incoming', 'tcp:127.0.0.1:0'];
+const REPLAY = ['destination', '--replay', CAPTURE];
+
+const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: string[]])[] = [
+  ['unknown-command-name', "expected one of demo, source, destination, found 'migrate'", 'migrate'],
+  ['bad-option', "'--bla'", ...SOURCE, '--bla'],
+  ['bad-option', '--migrate', 'source', '--migrate'],
+  ['bad-option', "unexpected argument 'x'", ...SOURCE, 'x'],
+  ['bad-option', "unexpected argument 'x'", ...DESTINATION, 'x'],
+  ['bad-option', "unexpected argument 'x'", 'demo', 'x'],
+  ['missing-option', 'expected --migrate URI', 'source'],
+  ['missing-option', 'either --incoming URI or --replay FILE', 'destination'],
+  ['missing-option', 'either --incoming URI or --replay FILE', ...REPLAY, '--incoming', NOBODY],
+  ['bad-uri', "found 'here'", 'source', '--migrate', 'here'],
+  ['bad-uri', "found 'tcp:h:65536'", 'source', '--migrate', 'tcp:h:65536'],
+  [
+    'bad-option-value',
+    "--memory: expected a size such as 4096, 4K, 16M or 1G, found 'big'",
+    ...SOURCE,
+    '-m',
+    'big',
+  ],
+  ['bad-option-value', '--host-page: expected a power of two from 4K to 16G', ...SOURCE, '--host-page', '3K'],
+  [
+    'bad-option-value',
+    '--host-page: expected a power of two from 4K to 16G',
+    ...DESTINATION,
+    '--host-page',
+    '32G',
+  ],
+  ['bad-option-value', '--block-page: expected NAME=SIZE', ...DESTINATION, '--block-page', 'ram'],
+  ['bad-option-value', '--block: expected NAME=SIZE@PAGE[,device]', ...DESTINATION, '--block', 'ram=1G'],
+  ['bad-option-value', "--smp: expected a whole number from 1 to 64, found '0'", ...SOURCE, '--smp', '0'],
+  [
+    'bad-option-value',
+    "--smp: expected a whole number from 0 to 64, found '65'",
+    ...DESTINATION,
+    '--smp',
+    '65',
+  ],
+  ['bad-option-value', '--guest: expected sequential, random', ...SOURCE, '--guest', 'linux'],
+  ['bad-option-value', '--mmu: expected radix, hash', ...SOURCE, '--mmu', 'none'],
+  ['bad-option-value', '--postcopy-after: expected now', ...SOURCE, '--postcopy-after', '0'],
+  ['bad-option-value', '--profile: expected 7.2, 10.x, strict', ...DESTINATION, '--profile', '6.0'],
+  ['bad-option-value', '--log-level: expected trace', ...SOURCE, '--log-level', 'loud'],
+  ['bad-option-value', '--scenario: expected power8-to-power9', 'demo', '--scenario', 'x'],
+  ['bad-option-value', '--transport: expected tcp, unix, ws', 'demo', '--transport', 'udp'],
+  ['bad-ram-block', 'must be a multiple of the host page 2M', ...SOURCE, '-m', '3M', '--host-page', '2M'],
+  ['guest-page-too-large', 'at the source', ...SOURCE, '--mmu', 'hash', '--guest-page', '16M'],
+  ['option-without-effect', '--guest-page needs --mmu hash', ...SOURCE, '--guest-page', '16M'],
+  ['option-without-effect', '--guest trace and --trace FILE', ...SOURCE, '--guest', 'trace'],
+  ['option-without-effect', '--guest trace and --trace FILE', ...SOURCE, '--trace', CAPTURE],
+  [
+    'option-without-effect',
+    '--host-page has no effect',
+    ...SOURCE,
+    '--block',
+    'a=1M@4K',
+    '--host-page',
+    '4K',
+  ],
+  [
+    'option-without-effect',
+    '--zero-percent has no effect',
+    ...SOURCE,
+    '--ram-image',
+    CAPTURE,
+    '--zero-percent',
+    '1',
+  ],
+  [
+    'option-without-effect',
+    '--postcopy-after has no effect',
+    ...SOURCE,
+    '--no-postcopy-ram',
+    '--postcopy-after',
+    '1',
+  ],
+  [
+    'option-without-effect',
+    '--max-postcopy-bandwidth has no effect',
+    ...[...SOURCE, '--postcopy-after', 'never', '--max-postcopy-bandwidth', '1M'],
+  ],
+  ['option-without-effect', '--replies has no effect without --replay', ...DESTINATION, '--replies', 'x'],
+  ['option-without-effect', '--timeout has no effect on a replay', ...REPLAY, '--timeout', '1'],
+  [
+    'option-without-effect',
+    '--postcopy-preempt has no effect on a replay without',
+    ...REPLAY,
+    '--postcopy-preempt',
+  ],
+  [
+    'option-without-effect',
+    '--block-page has no effect',
+    ...REPLAY,
+    '--block',
+    'a=1M@4K',
+    '--block-page',
+    'a=4K',
+  ],
+  ['option-without-effect', '--ram-image has no effect', ...REPLAY, '--no-verify', '--ram-image', CAPTURE],
+  ['option-without-effect', '--faults has no effect without --json', ...REPLAY, '--faults'],
+];
+
+t.test('errors of usage: exit code 2, a message with its code on stderr, nothing on stdout', async (t) => {
+  for (const [code, words, ...args] of USAGE_ERRORS) {
+    const { exitCode, stdout, stderr } = await runProgram(...args);
+    t.equal(exitCode, 2, args.join(' '));
+    t.equal(stdout, '');
+    t.match(stderr, `(${code})`);
+    t.match(stderr, words);
+    t.match(stderr, /^postcopy: .*\nTry 'postcopy --help'\.\n$/, 'one line, and where to look');
+  }
+});
+
+t.test('in a pipe: no escape sequences, lines that fit', async (t) => {
+  const { exitCode, stdout, stderr } = await runProgram(...REPLAY);
+  t.equal(exitCode, 0);
+  t.match(stdout, /^destination: completed, guest not verified in /);
+  t.notOk(stdout.includes('\x1b') || stderr.includes('\x1b') || stderr.includes('\r'));
+  for (const line of [...stdout.split('\n'), ...stderr.split('\n')]) t.ok(line.length <= 100, line);
+});
+
+t.test('--json: one object on stdout and nothing else, logs as JSON lines on stderr', async (t) => {
+  const { exitCode, stdout, stderr } = await runProgram(...REPLAY, '--json', '--log-level', 'debug');
+  t.equal(exitCode, 0);
+  t.equal(validateResult(stdout).status, 'completed');
+  const lines = stderr.trim().split('\n');
+  t.ok(lines.length > 0);
+  for (const line of lines) {
+    t.match(JSON.parse(line), { level: Number, time: Number, name: 'destination', msg: String });
+  }
+});
+
+t.test(
+  'exit code 1: a destination that refused, and a source that nobody heard, both with their result',
+  async (t) => {
+    const refused = await runProgram('destination', '--replay', MISMATCH, '--json', '--faults');
+    t.equal(refused.exitCode, 1);
+    t.match(validateResult(refused.stdout), { status: 'failed', error: { code: 'page-sizes-differ' } });
+    const alone = await runProgram(...SOURCE, '-m', '1M', '--json');
+    t.equal(alone.exitCode, 1);
+    t.match(validateResult(alone.stdout), {
+      status: 'failed',
+      role: 'source',
+      error: { code: 'connection-refused' },
+      guestAtSource: { isProved: true },
+    });
+    const unread = await runProgram('destination', '--replay', join(directory, 'none'), '--json');
+    t.equal(unread.exitCode, 1);
+    t.match(validateResult(unread.stdout), { error: { code: 'cannot-read-recording' } });
+  },
+);
+
+t.test('exit code 3: cancelled by a signal', async (t) => {
+  const child = spawn(process.execPath, [PROGRAM, ...DESTINATION, '--json', '--log-level', 'info'], {
+    env: programEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const stdout = text(child.stdout);
+  const exited = once(child, 'exit');
+  for await (const line of createInterface({ input: child.stderr })) {
+    if ((JSON.parse(line) as { msg: string }).msg === 'listening') break;
+  }
+  child.kill('SIGINT');
+  await exited;
+  t.equal(child.exitCode, 3);
+  t.match(validateResult(await stdout), { status: 'cancelled', error: { code: 'cancelled' } });
+});
+
+t.test('exit code 4: a stream that breaks off after RUN leaves the guest paused', async (t) => {
+  const bytes = readCapture('b1-postcopy-4k-none.c0.fwd');
+  const half = join(directory, 'half.bin');
+  writeFileSync(half, bytes.subarray(0, bytes.length / 2));
+  const { exitCode, stdout } = await runProgram('destination', '--replay', half, '--json');
+  t.equal(exitCode, 4);
+  t.match(validateResult(stdout), { status: 'postcopy-paused', error: { code: 'truncated' } });
+});

@@ -1,0 +1,123 @@
+// Every scenario of the demo, as large as it is shipped, one after the other: each needs up to twice 2 GiB of RAM.
+import t, { type Test } from 'tap';
+import { SCENARIOS } from '../../src/cli/scenarios.ts';
+import type { DemoResult, MigrationResult, NegotiatedBlock } from '../../src/telemetry/result.ts';
+import { runProgram } from './run-program.ts';
+import { validateResult } from './validate-result.ts';
+
+// Two guests of 2 GiB and a third to compare with: on a busy machine that takes minutes.
+t.setTimeout(600_000);
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+async function demo(scenario: string): Promise<{ result: DemoResult; exitCode: number | null }> {
+  const { exitCode, stdout } = await runProgram('demo', '--scenario', scenario, '--json');
+  const result = validateResult<DemoResult>(stdout);
+  for (const { source, destination } of result.steps) {
+    validateResult(JSON.stringify(source));
+    validateResult(JSON.stringify(destination));
+  }
+  return { result, exitCode };
+}
+
+interface Expected {
+  readonly ramBytes: number;
+  readonly sourcePage: number;
+  readonly destinationPage: number;
+  /** Whether rounding to placement pages must have thrown away pages that were sent and clean. */
+  readonly amplifies: boolean;
+}
+
+function checkMoved(t: Test, { pages, bytes }: MigrationResult, { ramBytes, amplifies }: Expected): void {
+  t.ok(pages.precopy! > 0);
+  t.ok(pages.postcopyBackground! + pages.requested! > 0, 'pages came after the switchover');
+  t.equal(pages.duplicate, 0);
+  t.ok(bytes.discarded! > 0);
+  t.ok(bytes.amplified! <= bytes.discarded! && bytes.discarded! <= ramBytes + 16 * MIB);
+  t.equal(bytes.amplified! > 0, amplifies, `amplified ${bytes.amplified}`);
+}
+
+function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
+  const { ramBytes, sourcePage, destinationPage } = expected;
+  t.equal(result.status, 'completed');
+  t.equal(result.guestVerified, true);
+  t.equal(result.error, undefined);
+  const { source, destination } = result.steps.at(-1)!;
+  t.equal(source?.status, 'completed');
+  t.equal(source?.guestAtSource, null, 'the guest left');
+  t.equal(destination?.guestVerified, true);
+  t.strictSame(Object.keys(result.ramSha256), ['pc.ram', 'vga.vram']);
+  const block = (name: string, from: number, to: number): NegotiatedBlock => ({
+    block: name,
+    sourceHostPageBytes: from,
+    destinationHostPageBytes: to,
+    placementPageBytes: to,
+  });
+  t.strictSame(result.negotiated, [
+    block('pc.ram', sourcePage, destinationPage),
+    block('vga.vram', 4 * KIB, 4 * KIB),
+  ]);
+  checkMoved(t, result, expected);
+  t.equal(result.bytes.wire, destination?.bytes.wire, 'both ends count the same bytes');
+  t.ok(result.bytes.wire! > ramBytes / 2);
+  t.ok(result.times.downtimeNs! > 0 && result.times.downtimeNs! < result.times.totalNs);
+  t.ok(result.times.phases['postcopy-active']! > 0);
+  t.ok(result.passes.length > 0);
+  t.ok(result.stalls!.count > 0, 'vCPUs waited for pages');
+  t.ok(result.stalls!.requests > 0);
+  t.equal(result.stalls!.perBlock[0]?.pageBytes, destinationPage);
+  t.ok(result.guest!.vcpus.length === 2 && result.guest!.vcpus.every(({ count }) => count > 0));
+}
+
+const COMPLETED: Readonly<Record<string, Expected>> = {
+  'power8-to-power9': { ramBytes: 2 * GIB, sourcePage: 16 * MIB, destinationPage: GIB, amplifies: true },
+  thp: { ramBytes: 512 * MIB, sourcePage: 4 * KIB, destinationPage: 2 * MIB, amplifies: true },
+  shrink: { ramBytes: GIB, sourcePage: GIB, destinationPage: 4 * KIB, amplifies: false },
+  equal: { ramBytes: 512 * MIB, sourcePage: 4 * KIB, destinationPage: 4 * KIB, amplifies: false },
+};
+
+for (const [scenario, expected] of Object.entries(COMPLETED)) {
+  t.test(scenario, async (t) => {
+    const { result, exitCode } = await demo(scenario);
+    t.equal(exitCode, 0);
+    t.equal(result.scenario, scenario);
+    for (const step of result.steps) t.equal(step.met, true, `step '${step.name}': ${step.expectation}`);
+    checkCompleted(t, result, expected);
+    if (scenario !== 'power8-to-power9') return;
+    const [refused] = result.steps;
+    t.match(refused?.destination?.error, {
+      code: 'page-sizes-differ',
+      message: 'Postcopy needs matching RAM page sizes (s=1001000 d=40001000)',
+    });
+    t.equal(refused?.source?.guestAtSource?.isProved, true, 'the guest went on at the source, unharmed');
+    t.ok(refused!.source!.guestAtSource!.accessesSince > 0);
+  });
+}
+
+t.test('power9-2m is refused for the reason that Gibson gave', async (t) => {
+  const { result, exitCode } = await demo('power9-2m');
+  t.equal(exitCode, 1);
+  t.equal(result.status, 'failed');
+  t.equal(result.guestVerified, false);
+  t.equal(result.error?.code, 'mmu-refused');
+  t.match(
+    result.error?.message,
+    /^RAM block 'pc\.ram': with the hash MMU a page that the guest uses must be contiguous in host memory, so a 16M guest page cannot be backed by 2M host pages$/,
+  );
+  const [step] = result.steps;
+  t.equal(step?.met, true);
+  t.equal(step?.source?.guestAtSource?.isProved, true);
+  t.ok(step!.source!.guestAtSource!.accessesSince > 0);
+  t.match(
+    step?.destination?.error,
+    { code: 'source-left', message: result.error!.message },
+    'told at both ends',
+  );
+  t.equal(result.pages.precopy, 0, 'before a single page');
+});
+
+t.test('the scenarios are these', async (t) => {
+  t.strictSame(Object.keys(SCENARIOS), [...Object.keys(COMPLETED), 'power9-2m']);
+});
