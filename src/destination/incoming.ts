@@ -2,6 +2,7 @@
 import { MemoryMapError, ProtocolError, StateError, TransportError } from '../errors.ts';
 import type { RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import type { Command } from '../protocol/commands.ts';
+import { locate } from '../protocol/locate.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { type PageSizeField, RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.ts';
@@ -71,7 +72,9 @@ export class IncomingMigration implements StreamSink {
   #placer: PagePlacer | undefined;
   #preemptPlacer: PagePlacer | undefined;
   #preemptOffset = 0;
+  #isPreemptClosed = false;
   #hasReturnPath = false;
+  #hasRun = false;
   #summary = 0;
   #isGuestRunning = false;
   #preemptEnded = false;
@@ -99,9 +102,9 @@ export class IncomingMigration implements StreamSink {
     return this.#decoder.position;
   }
 
-  /** Whether EOF has come on the main channel. */
-  get hasEof(): boolean {
-    return this.#decoder.hasEnded;
+  /** Whether something of the source is still to come, so that its silence is an error. */
+  get awaitsSource(): boolean {
+    return !this.#decoder.hasEnded || this.#awaitsPreempt;
   }
 
   /** Takes bytes of the main channel. @throws MigrationError that ends the migration */
@@ -137,12 +140,20 @@ export class IncomingMigration implements StreamSink {
         },
       );
     }
-    const next = this.#preempt!.consume(input, start, end, this.#preemptOffset);
-    this.#preemptOffset += next - start;
-    if (this.#preempt!.ended) {
-      this.#preemptEnded = true;
-      this.#finishIfAllHasCome();
+    try {
+      const next = this.#preempt!.consume(input, start, end, this.#preemptOffset);
+      this.#preemptOffset += next - start;
+    } catch (error) {
+      throw locate(error, { offset: this.#preempt!.recordOffset, stream: 'preempt' });
     }
+    if (this.#preempt!.ended) this.#preemptEnded = true;
+    this.#finishIfAllHasCome();
+  }
+
+  /** The preempt channel has ended. @throws TransportError `truncated` unless all that it must bring has come */
+  endPreempt(): void {
+    this.#isPreemptClosed = true;
+    this.#checkPreemptEnd();
   }
 
   /** The loader has performed a run: the guest lives here now. */
@@ -289,6 +300,7 @@ export class IncomingMigration implements StreamSink {
         this.#listen();
         return;
       case 'POSTCOPY_RUN':
+        this.#hasRun = true;
         this.#effects.load([{ kind: 'run', event: 'run' }]);
         return;
       case 'PACKAGED':
@@ -320,12 +332,15 @@ export class IncomingMigration implements StreamSink {
     }
   }
 
+  #checkReturnPath(): void {
+    if (this.#hasReturnPath) return;
+    throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', {
+      rule: 'D22',
+    });
+  }
+
   #ping(value: number): void {
-    if (!this.#hasReturnPath) {
-      throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', {
-        rule: 'D22',
-      });
-    }
+    this.#checkReturnPath();
     if (value === NEGOTIATION_COOKIE && this.#options.negotiate && this.#cell.state === 'none') {
       for (const answer of this.#options.hostPages.answers()) this.#effects.reply('HOST_PAGE', answer);
       this.#decoder.extension = true;
@@ -335,6 +350,7 @@ export class IncomingMigration implements StreamSink {
 
   #advise({ pageSizeSummary, targetPageSize }: { pageSizeSummary: number; targetPageSize: number }): void {
     this.#cell.advance('advise');
+    this.#forgetEarlyPages();
     if (pageSizeSummary === 0 && targetPageSize === 0) {
       throw new ProtocolError('bad-advise', 'expected an ADVISE for RAM (16 bytes), found an empty one', {
         rule: 'D25',
@@ -349,6 +365,18 @@ export class IncomingMigration implements StreamSink {
       );
     }
     this.#summary = pageSizeSummary;
+  }
+
+  /** On ADVISE all RAM is empty (rule D32): QEMU throws away what came before it, and no source sends anything. */
+  #forgetEarlyPages(): void {
+    const { tally } = this;
+    if (tally === undefined) return;
+    if (this.#options.profile === 'strict') {
+      throw new StateError('late-advise', 'expected ADVISE before the RAM list, found it after', {
+        rule: 'S4',
+      });
+    }
+    for (const { ram } of tally.blocks) tally.discard(ram.name, [{ start: 0, length: ram.lengthBytes }]);
   }
 
   #listen(): void {
@@ -372,8 +400,10 @@ export class IncomingMigration implements StreamSink {
   #loadItems(record: PackageRecord): LoadItem[] {
     switch (record.name) {
       case 'PING':
+        this.#checkReturnPath();
         return [{ kind: 'ping', value: record.value }];
       case 'POSTCOPY_RUN':
+        this.#hasRun = true;
         return [{ kind: 'run', event: 'run' }];
       case 'DEVICE_STATE':
         return [{ kind: 'device', device: record }];
@@ -384,6 +414,13 @@ export class IncomingMigration implements StreamSink {
 
   #endOfStream(): void {
     const { state } = this.#cell;
+    if (state === 'listening' && !this.#hasRun) {
+      // Nothing would ever run the guest, and both ends would wait.
+      throw new StateError('end-before-run', 'expected RUN before the end of the stream, found EOF', {
+        rule: 'S15',
+        state,
+      });
+    }
     if (state === 'listening' || state === 'running') {
       this.#decoder.ignoresRest = true;
     } else {
@@ -394,13 +431,27 @@ export class IncomingMigration implements StreamSink {
     this.#finishIfAllHasCome();
   }
 
+  /** 7.2 waits for EOS on the preempt channel; newer sources send none, and all pages are there when they have come (rule D103). */
+  get #awaitsPreempt(): boolean {
+    if (this.#preempt === undefined || this.#preemptEnded || this.tally?.isPostcopy !== true) return false;
+    return this.#options.profile !== '10.x' || !this.tally.isWhole;
+  }
+
+  #checkPreemptEnd(): void {
+    if (!this.#isPreemptClosed || !this.#awaitsPreempt) return;
+    const partial = this.#preemptPlacer?.partial;
+    throw new TransportError(
+      'truncated',
+      `expected EOS on the preempt channel, found its end${partial === undefined ? '' : `; ${partial}`}`,
+      { offset: this.#preemptOffset, stream: 'preempt', rule: 'D103' },
+    );
+  }
+
   /** SHUT only after the device state is loaded (rule D95), and after the preempt channel has ended (rule D103). */
   #finishIfAllHasCome(): void {
-    const hasAll =
-      this.#decoder.hasEnded &&
-      this.#isGuestRunning &&
-      (this.#preempt === undefined || this.#preemptEnded || !this.tally?.isPostcopy);
-    if (!hasAll || this.isComplete) return;
+    if (this.isComplete || !this.#decoder.hasEnded || !this.#isGuestRunning) return;
+    this.#checkPreemptEnd();
+    if (this.#awaitsPreempt) return;
     this.#checkComplete();
     this.#cell.advance('end');
     this.isComplete = true;
