@@ -1,9 +1,11 @@
 // The deciding half of an outgoing migration: what to send next, and what the return path means. No I/O, no clock.
-import { ProtocolError, StateError, TransportError } from '../errors.ts';
+import { LimitError, ProtocolError, StateError, TransportError } from '../errors.ts';
 import type { RamImage } from '../machine/ram-block.ts';
+import { hex } from '../protocol/bytes.ts';
 import { encodeCommand } from '../protocol/commands.ts';
 import { joinBytes } from '../protocol/message.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
+import { RAM_BLOCK_LIMIT } from '../protocol/ram-record-decoder.ts';
 import {
   encodeEos,
   encodeRamList,
@@ -83,12 +85,17 @@ export class OutgoingMigration {
   readonly #options: OutgoingOptions;
   readonly #batch = new RecordBatch();
   readonly #answers: HostPageAnswer[] = [];
+  readonly #pings = new Set<number>();
   readonly #pongs = new Set<number>();
   #estimator: DowntimeEstimator | undefined;
   #order: PageOrder | undefined;
   #state: OutgoingState = 'setup';
   #hasGivenGuestAway = false;
   #isInsideRamPayload = false;
+  /** Whether the stream stands inside a ram payload before and after the bytes of the last step. */
+  #wireInsideBefore = false;
+  #wireInsideAfter = false;
+  #isEofOnItsWay = false;
   #shut: number | undefined;
   #nowNs = 0;
 
@@ -133,13 +140,15 @@ export class OutgoingMigration {
   }
 
   /**
-   * The bytes that tell a destination with the extension why we leave; undefined for any other. They may follow what
-   * the last step sent, and nothing may follow them.
+   * The bytes that tell a destination with the extension why we leave; undefined for any other. They follow what was
+   * sent, and nothing may follow them. `isLastStepSent` tells whether that includes the bytes of the last step: inside
+   * a ram payload REASON would be read as a page, and outside of it the end of a payload would be read as EOF.
    */
-  farewell(reason: string): Uint8Array | undefined {
+  farewell(reason: string, isLastStepSent: boolean): Uint8Array | undefined {
     if (!this.isNegotiated) return undefined;
     const command = encodeCommand('REASON', { text: reason });
-    return this.#isInsideRamPayload ? joinBytes([ramPayloadEnd(), command]) : command;
+    const isInside = isLastStepSent ? this.#wireInsideAfter : this.#wireInsideBefore;
+    return isInside ? joinBytes([ramPayloadEnd(), command]) : command;
   }
 
   /**
@@ -158,7 +167,7 @@ export class OutgoingMigration {
   onReturnPath(record: ReturnPathRecord): void {
     switch (record.name) {
       case 'PONG':
-        this.#pongs.add(record.value);
+        this.#takePong(record.value);
         return;
       case 'HOST_PAGE':
         this.#takeAnswer(record);
@@ -171,6 +180,12 @@ export class OutgoingMigration {
         if (record.value !== 0) {
           throw new ProtocolError('destination-failed', `expected SHUT 0, found SHUT ${record.value}`, {
             rule: 'S29',
+          });
+        }
+        if (!this.#isEofOnItsWay) {
+          throw new StateError('early-shut', 'expected SHUT after EOF was sent, found it before', {
+            state: this.#state,
+            rule: 'D95',
           });
         }
         this.#shut = record.value;
@@ -198,13 +213,44 @@ export class OutgoingMigration {
     }
   }
 
+  /** Each PING is answered once; in which order does not matter (rule S31). */
+  #takePong(value: number): void {
+    if (!this.#pings.has(value) || this.#pongs.has(value)) {
+      const found = this.#pongs.has(value) ? 'a second one' : 'one';
+      throw new ProtocolError(
+        'unexpected-pong',
+        `expected one PONG for each PING, found ${found} with ${hex(value)}`,
+        { state: this.#state, rule: 'D22' },
+      );
+    }
+    this.#pongs.add(value);
+  }
+
   #takeAnswer(answer: HostPageAnswer): void {
+    if (!this.#pings.has(NEGOTIATION_COOKIE)) {
+      throw new StateError(
+        'unexpected-host-page',
+        'expected no HOST_PAGE before the cookie was sent, found one',
+        {
+          rule: 'N2',
+        },
+      );
+    }
     if (this.#pongs.has(NEGOTIATION_COOKIE)) {
       throw new StateError(
         'late-host-page',
         'expected HOST_PAGE before the PONG that closes the list, found it after',
         {
           rule: 'N5',
+        },
+      );
+    }
+    if (this.#answers.length > RAM_BLOCK_LIMIT) {
+      throw new LimitError(
+        'too-many-host-pages',
+        `expected at most ${RAM_BLOCK_LIMIT} HOST_PAGE messages, found more`,
+        {
+          rule: 'N4',
         },
       );
     }
@@ -244,7 +290,7 @@ export class OutgoingMigration {
     );
     this.#enterPhase('setup');
     const first = this.#options.negotiate && this.#options.postcopyRam ? NEGOTIATION_COOKIE : PING.SETUP;
-    yield* this.#send(encodeCommand('PING', { value: first }));
+    yield* this.#send(this.#ping(first));
     // An advising source that negotiates must know the answers first; QEMU's goes on without waiting for any PONG.
     if (first === NEGOTIATION_COOKIE) yield* this.#awaitReturnPath('PONG', () => this.#pongs.has(first));
     this.placements = decidePlacement(
@@ -374,6 +420,7 @@ export class OutgoingMigration {
     yield* this.#write(encodeSection('EOF', {}));
     // The destination runs the guest when it has read EOF, so it is given away before that byte can be on its way.
     this.advance('eof-leaves');
+    this.#isEofOnItsWay = true;
     yield* this.#send(encodeSection('VMDESCRIPTION', { json: describeDevices(this.devices) }));
   }
 
@@ -389,14 +436,14 @@ export class OutgoingMigration {
     }
     this.counters.discardedPages = this.remainingPages;
     this.#batch.forgetBlock();
-    yield* this.#write(encodeCommand('PING', { value: PING.BEFORE_PACKAGE }));
+    yield* this.#write(this.#ping(PING.BEFORE_PACKAGE));
     yield* this.#flush('control');
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
     const order = new PageOrder(blocks);
     this.#order = order;
     this.advance('package-leaves');
     yield* this.#send(this.#package());
-    yield* this.#send(encodeCommand('PING', { value: PING.AFTER_PACKAGE }));
+    yield* this.#send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
     yield* this.#beginRamPayload('SECTION_PART', 'background');
     for (let unit = order.next(); unit !== undefined; unit = order.next()) {
@@ -414,6 +461,7 @@ export class OutgoingMigration {
     yield* this.#write(
       joinBytes([encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }), ramPayloadEnd()]),
     );
+    this.#isEofOnItsWay = true;
     yield* this.#write(encodeSection('EOF', {}));
     yield* this.#flush('control');
     this.#enterPhase('await-shut');
@@ -423,10 +471,15 @@ export class OutgoingMigration {
     const blob = joinBytes([
       encodeCommand('POSTCOPY_LISTEN', {}),
       encodeDevices(this.devices),
-      encodeCommand('PING', { value: PING.IN_PACKAGE }),
+      this.#ping(PING.IN_PACKAGE),
       encodeCommand('POSTCOPY_RUN', {}),
     ]);
     return joinBytes([encodeCommand('PACKAGED', { length: blob.length }), blob]);
+  }
+
+  #ping(value: number): Uint8Array {
+    this.#pings.add(value);
+    return encodeCommand('PING', { value });
   }
 
   /** Clean first, copied then: a write in between is logged again, the other way round it would be lost. */
@@ -458,6 +511,8 @@ export class OutgoingMigration {
 
   *#emit(bytes: Uint8Array, sendClass: SendClass): Generator<OutgoingStep, void, number> {
     this.counters.wireBytes += bytes.length;
+    this.#wireInsideBefore = this.#wireInsideAfter;
+    this.#wireInsideAfter = this.#isInsideRamPayload;
     this.#nowNs = yield { do: 'send', bytes, class: sendClass };
     if (sendClass === 'precopy') {
       this.#estimator?.onProgress({ nowNs: this.#nowNs, bytesSent: this.counters.wireBytes });
