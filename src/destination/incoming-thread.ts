@@ -50,6 +50,12 @@ function settle(error: unknown): void {
   resolveSettled(error);
 }
 
+let closed!: () => void;
+/** Resolves when the source has closed the main channel, or it broke. */
+const sourceClosed = new Promise<void>((resolve) => {
+  closed = resolve;
+});
+
 function post(message: ToMain): void {
   parentPort!.postMessage(message);
 }
@@ -94,8 +100,14 @@ function readMain(from: Channel): void {
       rate.add(end - start, monotonicNs());
       take(() => migration.push(input, start, end));
     },
-    end: () => take(() => migration.end()),
-    error: settle,
+    end() {
+      closed();
+      take(() => migration.end());
+    },
+    error(error) {
+      closed();
+      settle(error);
+    },
   });
 }
 
@@ -106,7 +118,7 @@ function readPreempt(from: Channel): void {
       rate.add(end - start, monotonicNs());
       take(() => migration.pushPreempt(input, start, end));
     },
-    end: () => undefined, // the main channel tells whether that was too early
+    end: () => take(() => migration.endPreempt()),
     error: settle,
   });
 }
@@ -142,7 +154,7 @@ async function acceptSoon(from: Listener): Promise<Channel> {
 
 function watchSilence(): NodeJS.Timeout {
   return setInterval(() => {
-    if (migration.hasEof || performance.now() - lastBytesMs < options.timeoutMs) return;
+    if (!migration.awaitsSource || performance.now() - lastBytesMs < options.timeoutMs) return;
     settle(
       new TransportError(
         'peer-silent',
@@ -182,7 +194,8 @@ async function leave(error: unknown): Promise<void> {
       // Then the source will find out by itself.
     }
     port.close();
-    await Promise.race([channel.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
+    const left = channel.end().then(() => sourceClosed);
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, LINGER_MS))]);
   }
   port.close();
   preemptChannel?.destroy();
