@@ -9,7 +9,7 @@ import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { FaultLog, type FaultLogData } from '../telemetry/fault-log.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
 import { FaultBoard } from './fault-board.ts';
-import type { LoadItem } from './incoming.ts';
+import type { LoadItem } from './incoming-effects.ts';
 import { PostcopyStateCell } from './incoming-states.ts';
 import { type DeviceRecord, GUEST_IDSTR, VCPU_IDSTR } from './known-devices.ts';
 import { ReturnPathPort } from './return-path-port.ts';

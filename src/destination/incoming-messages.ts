@@ -4,26 +4,37 @@ import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
-import type { LoadItem } from './incoming.ts';
+import type { LoadItem } from './incoming-effects.ts';
 
 /** Where the stream comes from: a source that connects, or recorded files. */
 export type IncomingOrigin =
   | { readonly kind: 'listen'; readonly uri: ChannelUri }
   | { readonly kind: 'replay'; readonly mainPath: string; readonly preemptPath: string | undefined };
 
-/** What the migration thread is started with. */
-export interface IncomingThreadData {
+/** How to receive a stream. */
+export interface ReceiveOptions {
   readonly origin: IncomingOrigin;
   readonly profile: Profile;
+  /** Local machine type; undefined accepts any. */
   readonly machine: string | undefined;
-  readonly defaultHostPageBytes: number;
+  /** Host page in bytes of blocks that are not named. */
+  readonly hostPageBytes: number;
   readonly hostPageByName: ReadonlyMap<string, number>;
+  /** The whole layout; undefined learns it from the stream. */
   readonly layout: readonly RamBlockSpec[] | undefined;
+  /** Whether devices that we cannot load are kept unread instead of refused. */
   readonly acceptsUnknownDevices: boolean;
+  /** Whether to answer host page negotiation. */
   readonly negotiate: boolean;
+  /** Whether a second channel brings requested pages. */
   readonly preempt: boolean;
   /** How long a connected source may be silent. */
   readonly timeoutMs: number;
+}
+
+/** What the migration thread is started with. */
+export interface IncomingThreadData {
+  readonly options: ReceiveOptions;
   readonly cell: SharedArrayBuffer;
   readonly board: SharedFaultBoard;
   readonly port: SharedArrayBuffer;

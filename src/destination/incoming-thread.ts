@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
-import { monotonicNs } from '../telemetry/clock.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
@@ -15,18 +15,18 @@ import type { IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } fro
 import { PostcopyStateCell } from './incoming-states.ts';
 import { ReturnPathPort } from './return-path-port.ts';
 
-const data = workerData as IncomingThreadData;
+const { options, ...shared } = workerData as IncomingThreadData;
 const PROGRESS_MS = 100;
 /** How often the silence of the source is looked at, as a share of the time-out. */
 const SILENCE_CHECKS = 8;
 /** After an error we read on for so long: a connection that is dropped with unread bytes loses what we sent last. */
 const LINGER_MS = 2000;
 
-const cell = new PostcopyStateCell(data.cell);
+const cell = new PostcopyStateCell(shared.cell);
 const hostPages = new HostPages({
-  defaultBytes: data.defaultHostPageBytes,
-  byName: data.hostPageByName,
-  layout: data.layout,
+  defaultBytes: options.hostPageBytes,
+  byName: options.hostPageByName,
+  layout: options.layout,
 });
 
 let channel: Channel | undefined;
@@ -37,29 +37,29 @@ let connectedNs = monotonicNs();
 let listenNs: number | null = null;
 let lastBytesMs = performance.now();
 let hasLeft = false;
-let settle!: (error: unknown) => void;
+let resolveSettled!: (error: unknown) => void;
 /** Resolves with undefined when the migration is complete, else with what ended it. */
 const settled = new Promise<unknown>((resolve) => {
-  settle = resolve;
+  resolveSettled = resolve;
 });
+let firstError: unknown;
+
+/** Ends the migration; the first call counts, what follows is its echo. */
+function settle(error: unknown): void {
+  firstError ??= error;
+  resolveSettled(error);
+}
 
 function post(message: ToMain): void {
   parentPort!.postMessage(message);
 }
 
-const port = new ReturnPathPort(data.port, (bytes) => {
+const port = new ReturnPathPort(shared.port, (bytes) => {
   channel?.write(bytes).catch(settle);
 });
 
 const migration = new IncomingMigration(
-  {
-    profile: data.profile,
-    machine: data.machine,
-    hostPages,
-    acceptsUnknownDevices: data.acceptsUnknownDevices,
-    negotiate: data.negotiate,
-    preempt: data.preempt,
-  },
+  { ...options, hostPages },
   {
     reply: (name, values) => port.send(encodeReturnPath(name, values as never)),
     createRam(blocks) {
@@ -71,7 +71,7 @@ const migration = new IncomingMigration(
     warn: (message) => post({ kind: 'warn', message }),
     nowNs: monotonicNs,
   },
-  { cell, board: new FaultBoard(data.board) },
+  { cell, board: new FaultBoard(shared.board) },
 );
 
 /** Runs one turn of the migration; what it throws ends it. */
@@ -112,19 +112,19 @@ function readPreempt(from: Channel): void {
 }
 
 async function open(): Promise<ReplayChannel | undefined> {
-  if (data.origin.kind === 'replay') {
-    const replay = openReplay(data.origin.mainPath);
+  if (options.origin.kind === 'replay') {
+    const replay = openReplay(options.origin.mainPath);
     channel = replay;
-    if (data.origin.preemptPath !== undefined) {
-      preemptChannel = openReplay(data.origin.preemptPath, () => migration.tally?.isPostcopy === true);
+    if (options.origin.preemptPath !== undefined) {
+      preemptChannel = openReplay(options.origin.preemptPath, () => migration.tally?.isPostcopy === true);
     }
     return replay;
   }
-  listener = await listenForChannels(data.origin.uri);
+  listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
   channel = await listener.accept();
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
-  if (data.preempt) preemptChannel = await acceptSoon(listener);
+  if (options.preempt) preemptChannel = await acceptSoon(listener);
   listener.close();
   return undefined;
 }
@@ -133,20 +133,20 @@ async function acceptSoon(from: Listener): Promise<Channel> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const message = `expected the connection of the preempt channel within ${data.timeoutMs} ms, found none`;
+      const message = `expected the connection of the preempt channel within ${options.timeoutMs} ms, found none`;
       reject(new TransportError('peer-silent', message, { rule: 'D101' }));
-    }, data.timeoutMs);
+    }, options.timeoutMs);
   });
   return await Promise.race([from.accept(), late]).finally(() => clearTimeout(timer));
 }
 
 function watchSilence(): NodeJS.Timeout {
   return setInterval(() => {
-    if (migration.hasEof || performance.now() - lastBytesMs < data.timeoutMs) return;
+    if (migration.hasEof || performance.now() - lastBytesMs < options.timeoutMs) return;
     settle(
       new TransportError(
         'peer-silent',
-        `expected more of the stream within ${data.timeoutMs} ms, found nothing`,
+        `expected more of the stream within ${options.timeoutMs} ms, found nothing`,
         {
           stream: 'main',
           offset: migration.position,
@@ -154,7 +154,7 @@ function watchSilence(): NodeJS.Timeout {
         },
       ),
     );
-  }, data.timeoutMs / SILENCE_CHECKS);
+  }, options.timeoutMs / SILENCE_CHECKS);
 }
 
 function postProgress(): void {
@@ -250,12 +250,14 @@ const progress = setInterval(postProgress, PROGRESS_MS);
 try {
   const replay = await migrate();
   post({ kind: 'done', report: report('completed', replay?.replies(), undefined) });
-} catch (error) {
+} catch (thrown) {
+  const error = firstError ?? thrown;
+  listener?.close();
   // All has come and the guest runs here: that the source could not be told does not undo it.
   const state = migration.isComplete ? 'completed' : migration.fail();
   // A stray ADVISE or LISTEN ends a running QEMU 7.2 instead of pausing it (rule D58).
   const isFatal =
-    data.profile === '7.2' && error instanceof MigrationError && /^D(28|46)$/.test(error.rule ?? '');
+    options.profile === '7.2' && error instanceof MigrationError && /^D(28|46)$/.test(error.rule ?? '');
   await leave(error);
   const replies = (channel as ReplayChannel | undefined)?.replies?.();
   const status = state === 'paused' ? (isFatal ? 'failed' : 'postcopy-paused') : state;

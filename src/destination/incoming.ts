@@ -1,61 +1,19 @@
 // The deciding half of an incoming migration: checks every record and says what to do. No I/O, no clock, no thread.
 import { MemoryMapError, ProtocolError, StateError, TransportError } from '../errors.ts';
-import type { RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import type { Command } from '../protocol/commands.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
-import type { Profile } from '../protocol/profile.ts';
-import { type PageSizeField, RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.ts';
-import {
-  RAM_IDSTR,
-  RAM_SECTION_VERSION,
-  type RamListEntry,
-  TARGET_PAGE_BYTES,
-} from '../protocol/ram-records.ts';
-import type { ReturnPathName } from '../protocol/return-path-messages.ts';
+import type { PageSizeField } from '../protocol/ram-record-decoder.ts';
+import { type RamListEntry, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { StreamDecoder, type StreamRecord, type StreamSink } from '../protocol/stream-decoder.ts';
+import { checkConfiguration } from './configuration-checks.ts';
 import type { FaultBoard } from './fault-board.ts';
-import type { HostPages } from './host-pages.ts';
+import type { IncomingEffects, IncomingOptions, LoadItem } from './incoming-effects.ts';
 import type { PostcopyStateCell } from './incoming-states.ts';
-import { checkKnownSection, type DeviceRecord, deviceStateBytes } from './known-devices.ts';
+import { checkKnownSection, deviceStateBytes } from './known-devices.ts';
 import { decodePackage, type PackageRecord } from './package-records.ts';
 import { PagePlacer } from './page-placer.ts';
+import { PreemptIntake } from './preempt-intake.ts';
 import { RamTally } from './ram-tally.ts';
-
-const TARGET_PAGE_BITS = 12;
-
-/** How to receive a migration. */
-export interface IncomingOptions {
-  readonly profile: Profile;
-  /** Local machine type; without one, any is accepted. */
-  readonly machine?: string | undefined;
-  readonly hostPages: HostPages;
-  /** Whether devices that we cannot load are kept unread instead of refused (rule D10). */
-  readonly acceptsUnknownDevices: boolean;
-  /** Whether to answer host page negotiation. */
-  readonly negotiate: boolean;
-  /** Whether a preempt channel brings requested pages; its EOS is awaited before the end (rule D103). */
-  readonly preempt: boolean;
-}
-
-/** What the package asks for, in order; performed while pages already flow. */
-export type LoadItem =
-  | { readonly kind: 'device'; readonly device: DeviceRecord }
-  | { readonly kind: 'ping'; readonly value: number }
-  | { readonly kind: 'run'; readonly event: 'run' | 'run-precopy' };
-
-/** What the core asks of its driver. */
-export interface IncomingEffects {
-  /** Sends a message on the return path. */
-  reply(name: ReturnPathName, values: object): void;
-  /** Makes the guest's RAM, all missing. */
-  createRam(blocks: readonly RamBlockSpec[]): RamImage;
-  /** Performs the items in order, and calls `onGuestRunning` after a run. */
-  load(items: readonly LoadItem[]): void;
-  /** Tells a thing that is no error. */
-  warn(message: string): void;
-  /** Monotonic ns. */
-  nowNs(): number;
-}
 
 /** An incoming migration. Feed it the channels' bytes. */
 export class IncomingMigration implements StreamSink {
@@ -67,14 +25,11 @@ export class IncomingMigration implements StreamSink {
   readonly #cell: PostcopyStateCell;
   readonly #board: FaultBoard;
   readonly #decoder: StreamDecoder;
-  readonly #preempt: RamRecordDecoder | undefined;
+  readonly #preempt: PreemptIntake | undefined;
   #placer: PagePlacer | undefined;
-  #preemptPlacer: PagePlacer | undefined;
-  #preemptOffset = 0;
   #hasReturnPath = false;
   #summary = 0;
   #isGuestRunning = false;
-  #preemptEnded = false;
 
   constructor(
     options: IncomingOptions,
@@ -86,7 +41,7 @@ export class IncomingMigration implements StreamSink {
     this.#cell = shared.cell;
     this.#board = shared.board;
     this.#decoder = new StreamDecoder(this, { profile: options.profile, begins: 'header', stream: 'main' });
-    if (options.preempt) this.#preempt = new RamRecordDecoder(this.#preemptSink());
+    if (options.preempt) this.#preempt = new PreemptIntake();
   }
 
   /** Whether the source knows the extension, so that it may be told a reason. */
@@ -126,23 +81,8 @@ export class IncomingMigration implements StreamSink {
 
   /** Takes bytes of the preempt channel, which holds page records only. @throws MigrationError */
   pushPreempt(input: Uint8Array, start: number, end: number): void {
-    if (this.tally?.isPostcopy !== true) {
-      throw new StateError(
-        'preempt-before-listen',
-        'expected no page on the preempt channel before LISTEN, found one',
-        {
-          offset: this.#preemptOffset,
-          stream: 'preempt',
-          rule: 'D102',
-        },
-      );
-    }
-    const next = this.#preempt!.consume(input, start, end, this.#preemptOffset);
-    this.#preemptOffset += next - start;
-    if (this.#preempt!.ended) {
-      this.#preemptEnded = true;
-      this.#finishIfAllHasCome();
-    }
+    this.#preempt!.push(input, start, end);
+    this.#finishIfAllHasCome();
   }
 
   /** The loader has performed a run: the guest lives here now. */
@@ -154,7 +94,7 @@ export class IncomingMigration implements StreamSink {
   /** Moves the state after an error, drops half-received host pages and names the state that follows. */
   fail(): 'failed' | 'paused' {
     this.#placer?.dropPartial();
-    this.#preemptPlacer?.dropPartial();
+    this.#preempt?.dropPartial();
     return this.#cell.advance('fail') as 'failed' | 'paused';
   }
 
@@ -208,47 +148,20 @@ export class IncomingMigration implements StreamSink {
       nowNs: () => this.#effects.nowNs(),
     };
     this.#placer = new PagePlacer(tally, placerOptions);
-    if (this.#preempt !== undefined) this.#preemptPlacer = new PagePlacer(tally, placerOptions);
+    this.#preempt?.begin(tally, new PagePlacer(tally, placerOptions));
   }
 
   record(record: StreamRecord): void {
     switch (record.name) {
       case 'CONFIGURATION':
-        this.#checkMachine(record.machine);
-        return;
       case 'TARGET_PAGE_BITS':
-        if (record.bits !== TARGET_PAGE_BITS) {
-          throw new MemoryMapError(
-            'target-page-differs',
-            `expected target pages of 2^${TARGET_PAGE_BITS} bytes, found 2^${record.bits}`,
-            { rule: 'D6' },
-          );
-        }
-        return;
       case 'CAPABILITIES':
-        if (record.names.length > 0) {
-          throw new ProtocolError(
-            'capability-mismatch',
-            `expected no capability that must be on at both ends, found ${record.names.join(', ')}`,
-            { rule: 'D7' },
-          );
-        }
-        return;
       case 'UUID':
-        this.#effects.warn('the source sent a UUID, and none is set here to compare it with');
+        checkConfiguration(record, this.#options.machine, this.#effects);
         return;
       case 'SECTION_START':
       case 'SECTION_FULL':
         checkKnownSection(record, this.#options.acceptsUnknownDevices);
-        if (record.idstr === RAM_IDSTR && record.versionId !== RAM_SECTION_VERSION) {
-          throw new ProtocolError(
-            'bad-section-version',
-            `ram: expected version 4, found ${record.versionId}`,
-            {
-              rule: 'D12',
-            },
-          );
-        }
         return;
       case 'DEVICE_STATE':
         this.#effects.load([{ kind: 'device', device: record }]);
@@ -399,7 +312,7 @@ export class IncomingMigration implements StreamSink {
     const hasAll =
       this.#decoder.hasEnded &&
       this.#isGuestRunning &&
-      (this.#preempt === undefined || this.#preemptEnded || !this.tally?.isPostcopy);
+      (this.#preempt === undefined || this.#preempt.hasEnded || !this.tally?.isPostcopy);
     if (!hasAll || this.isComplete) return;
     this.#checkComplete();
     this.#cell.advance('end');
@@ -410,7 +323,7 @@ export class IncomingMigration implements StreamSink {
   /** QEMU completes with pages missing (rule D85); here that is an error that names them, unless the profile copies it. */
   #checkComplete(): void {
     if (this.#options.profile !== 'strict') return;
-    const partial = this.#placer?.partial ?? this.#preemptPlacer?.partial;
+    const partial = this.#placer?.partial ?? this.#preempt?.partial;
     if (partial !== undefined) {
       throw new StateError(
         'page-missing',
@@ -428,36 +341,5 @@ export class IncomingMigration implements StreamSink {
     throw new StateError('no-ram-list', 'expected the RAM list before this, found none', {
       state: this.#cell.state,
     });
-  }
-
-  #checkMachine(received: string): void {
-    const local = this.#options.machine;
-    if (local === undefined || local.startsWith(received)) return; // any prefix is accepted (rule D4)
-    throw new ProtocolError(
-      'machine-differs',
-      `Machine type received is '${received}' and local is '${local}'`,
-      {
-        rule: 'D4',
-      },
-    );
-  }
-
-  #preemptSink(): RamSink {
-    const refuse = (what: string): never => {
-      throw new ProtocolError('not-a-page', `expected page records only, found ${what}`, {
-        stream: 'preempt',
-        offset: this.#preempt!.recordOffset,
-        rule: 'D102',
-      });
-    };
-    return {
-      selectBlock: (name) => this.#preemptPlacer!.selectBlock(name),
-      page: (offset) => this.#preemptPlacer!.page(offset),
-      pageBytes: (input, start, end, at) => this.#preemptPlacer!.pageBytes(input, start, end, at),
-      zeroPage: (offset, fill) => this.#preemptPlacer!.zeroPage(offset, fill),
-      ramList: () => refuse('a RAM list'),
-      endOfPayload: () => undefined,
-      pageSizeField: (block) => refuse(`a RAM list with block '${block}'`),
-    };
   }
 }

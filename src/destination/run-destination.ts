@@ -1,45 +1,30 @@
 // Runs the destination of a migration from its first connection to its result.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { MigrationError, toErrorRecord } from '../errors.ts';
+import { type ErrorRecord, MigrationError, toErrorRecord } from '../errors.ts';
 import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
-import type { RamBlockSpec } from '../machine/ram-block.ts';
 import type { VcpuState } from '../machine/vcpu-state.ts';
-import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
-import type { MigrationResult } from '../telemetry/result.ts';
+import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { wireBytesOfPage } from '../telemetry/wire-rate.ts';
 import { GuestHost } from './guest-host.ts';
 import type {
-  IncomingOrigin,
   IncomingReport,
   IncomingThreadData,
+  ReceiveOptions,
   ToIncomingThread,
   ToMain,
 } from './incoming-messages.ts';
 
 /** How to receive a migration. */
-export interface DestinationOptions {
-  readonly origin: IncomingOrigin;
-  readonly profile: Profile;
-  /** Local machine type; undefined accepts any. */
-  readonly machine: string | undefined;
-  /** Host page in bytes of blocks that are not named. */
-  readonly hostPageBytes: number;
-  readonly hostPageByName: ReadonlyMap<string, number>;
-  /** The whole layout; undefined learns it from the stream. */
-  readonly layout: readonly RamBlockSpec[] | undefined;
-  readonly acceptsUnknownDevices: boolean;
-  readonly negotiate: boolean;
-  readonly preempt: boolean;
+export interface DestinationOptions extends ReceiveOptions {
   /** vCPU threads to start ahead of the package; 0 starts them with it. */
   readonly vcpuCount: number;
   /** File that the guest's RAM was filled from, to prove it against. */
   readonly ramImagePath: string | undefined;
-  readonly timeoutMs: number;
   /** Whether the result holds each fault. */
   readonly keepsFaults: boolean;
   /** Whether to run the guest again without migration to prove its RAM. */
@@ -103,18 +88,8 @@ export class Destination {
   }
 
   async #receive(): Promise<IncomingReport> {
-    const options = this.#options;
     const data: IncomingThreadData = {
-      origin: options.origin,
-      profile: options.profile,
-      machine: options.machine,
-      defaultHostPageBytes: options.hostPageBytes,
-      hostPageByName: options.hostPageByName,
-      layout: options.layout,
-      acceptsUnknownDevices: options.acceptsUnknownDevices,
-      negotiate: options.negotiate,
-      preempt: options.preempt,
-      timeoutMs: options.timeoutMs,
+      options: this.#options,
       cell: this.#host.cell.shared,
       board: this.#host.board.shared,
       port: this.#host.port.shared,
@@ -165,12 +140,13 @@ export class Destination {
 
   async #finish(report: IncomingReport): Promise<Finish> {
     await this.#loading;
-    const vcpus = await this.#host.stop();
+    const stopped = await this.#stopGuest(report);
     const firstAccessNs = this.#host.firstAccessNs;
     const faults = await this.#host.end();
-    const base = { vcpus, faults, firstAccessNs };
+    const { vcpus, status, error } = stopped;
+    const base = { vcpus, status, error, faults, firstAccessNs };
     const image = this.#host.image;
-    if (report.status !== 'completed' || image === undefined) {
+    if (status !== 'completed' || image === undefined) {
       return {
         ...base,
         ramSha256: {},
@@ -180,6 +156,16 @@ export class Destination {
     this.#events.onPhase?.('hash');
     const ramSha256 = Object.fromEntries(image.blocks.map((block) => [block.name, block.hashSha256()]));
     return { ...base, ramSha256, proof: await this.#prove(vcpus, ramSha256) };
+  }
+
+  /** A vCPU that has died is found here at the latest, and with it the migration has failed. */
+  async #stopGuest({ status, error }: IncomingReport): Promise<Pick<Finish, 'vcpus' | 'status' | 'error'>> {
+    const isCancelled = error?.code === 'cancelled' && status === 'failed';
+    try {
+      return { vcpus: await this.#host.stop(), status: isCancelled ? 'cancelled' : status, error };
+    } catch (failure) {
+      return { vcpus: [], status: 'failed', error: error ?? toErrorRecord(failure) };
+    }
   }
 
   async #prove(vcpus: readonly VcpuState[], ramSha256: Record<string, string>): Promise<GuestProof> {
@@ -198,13 +184,12 @@ export class Destination {
 
   #result(report: IncomingReport, finish: Finish, machinery: Calibration): MigrationResult {
     const { description } = this.#host;
-    const isCancelled = report.error?.code === 'cancelled';
     const peak = report.peakBytesPerSecond;
     const floorNs = (pageBytes: number) =>
       peak === null || peak === 0 ? undefined : (wireBytesOfPage(pageBytes) * 1e9) / peak;
     const { listenNs, connectedNs, endNs } = report;
     return {
-      status: isCancelled && report.status === 'failed' ? 'cancelled' : report.status,
+      status: finish.status,
       role: 'destination',
       guestVerified: finish.proof.isProved,
       guestVerification: finish.proof.verdict,
@@ -247,7 +232,7 @@ export class Destination {
       },
       marks: { guestStoppedNs: null, guestRunningNs: finish.firstAccessNs },
       guestAtSource: null,
-      ...(report.error === undefined ? {} : { error: report.error }),
+      ...(finish.error === undefined ? {} : { error: finish.error }),
       guest:
         description === undefined
           ? null
@@ -260,8 +245,11 @@ export class Destination {
   }
 }
 
+/** How the guest ended, and the proof of its RAM. */
 interface Finish {
   readonly vcpus: readonly VcpuState[];
+  readonly status: MigrationStatus;
+  readonly error: ErrorRecord | undefined;
   readonly faults: readonly FaultRecord[];
   readonly firstAccessNs: number | null;
   readonly ramSha256: Record<string, string>;

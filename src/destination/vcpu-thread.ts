@@ -6,7 +6,7 @@ import { type RamBlock, RamImage } from '../machine/ram-block.ts';
 import { runVcpu } from '../machine/vcpu.ts';
 import { GuestStopped, VCPU_COMMAND, VcpuControl } from '../machine/vcpu-control.ts';
 import type { VcpuThreadData } from '../machine/vcpu-threads.ts';
-import { monotonicNs } from '../telemetry/clock.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { FaultLog } from '../telemetry/fault-log.ts';
 import { FaultBoard, type SharedFaultBoard } from './fault-board.ts';
 import { ReturnPathPort } from './return-path-port.ts';

@@ -1,7 +1,7 @@
 // Shared memory through which vCPU threads are run, stopped and looked at.
 
 import { GuestError, MigrationError, StateError } from '../errors.ts';
-import { monotonicNs } from './monotonic-clock.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { decodeVcpuState, encodeVcpuState, VCPU_STATE_BYTES, type VcpuState } from './vcpu-state.ts';
 import { nextVcpuStatus, VCPU_STATUSES, type VcpuEvent, type VcpuStatus } from './vcpu-status.ts';
 

@@ -1,8 +1,8 @@
 // The life of one vCPU: parks, runs its program, parks.
 
+import { monotonicNs } from '../monotonic-clock.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { GuestTrace } from './guest-programs.ts';
-import { monotonicNs } from './monotonic-clock.ts';
 import { StepPacer } from './step-pacer.ts';
 import { GuestStopped, VCPU_COMMAND, type VcpuControl } from './vcpu-control.ts';
 import type { VcpuState } from './vcpu-state.ts';

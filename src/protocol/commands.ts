@@ -73,7 +73,7 @@ export const COMMANDS = {
 /** Name of a command. */
 export type CommandName = keyof typeof COMMANDS;
 
-/** A decoded command. An ADVISE with an empty payload has zeros in both fields and `isEmpty`. */
+/** A decoded command. An ADVISE with an empty payload has zeros in both fields; its length tells it from a full one. */
 export type Command = MessageIn<typeof COMMANDS>;
 
 /** Commands by their code. */

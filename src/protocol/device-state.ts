@@ -13,6 +13,15 @@ const FOOTER_BYTES = 5;
 /** A section head up to the first character of its idstr: type, id, length, character. */
 const SECTION_HEAD_BYTES = 7;
 
+/** What came of input: where it was used up to, and the payload once its end is known. */
+export interface Collected {
+  /** Where in the input decoding goes on. */
+  readonly at: number;
+  readonly payload?: Uint8Array;
+  /** Bytes of the footer that came with earlier input; they stand in the stream before `at`. */
+  readonly rest?: Uint8Array;
+}
+
 /**
  * Collects a payload up to its footer. A footer is the byte 0x7e and the section's id, and what follows it must look
  * like the start of a section, command or EOF; device state that imitates all of that would be cut short.
@@ -29,26 +38,35 @@ export class DeviceStateCollector {
     this.#exactBytes = exactBytes;
   }
 
-  /**
-   * Takes input up to the footer. `payload` is set when the footer was found; `at` then stands where the footer
-   * begins, which may be before `start` in input that was given earlier: the caller gets those bytes in `rest`.
-   */
-  collect(
-    input: Uint8Array,
-    start: number,
-    end: number,
-  ): { at: number; payload?: Uint8Array; rest?: Uint8Array } {
+  /** Takes `input[start..end)` up to the footer. @throws LimitError `device-state-too-large` */
+  collect(input: Uint8Array, start: number, end: number): Collected {
     if (this.#exactBytes !== undefined) {
       const at = start + this.#carry.topUp(input, start, end, this.#exactBytes);
       return this.#carry.length === this.#exactBytes ? { at, payload: this.#carry.take() } : { at };
     }
+    // A payload that stands whole in the input is found there, so that many small ones are not copied many times.
+    if (this.#carry.length === 0) {
+      const within = Math.min(end, start + DEVICE_STATE_LIMIT_BYTES);
+      const { footerAt, searched } = findFooter(input, start, within, this.#sectionId);
+      if (footerAt >= 0) return { at: footerAt, payload: input.slice(start, footerAt) };
+      this.#searchFrom = searched - start;
+    }
+    return this.#collectInCarry(input, start, end);
+  }
+
+  #collectInCarry(input: Uint8Array, start: number, end: number): Collected {
+    const earlierBytes = this.#carry.length;
     const at = start + this.#carry.topUp(input, start, end, DEVICE_STATE_LIMIT_BYTES);
-    const footerAt = this.#findFooter();
+    const { bytes, length } = this.#carry;
+    const { footerAt, searched } = findFooter(bytes, this.#searchFrom, length, this.#sectionId);
+    this.#searchFrom = searched;
     if (footerAt >= 0) {
       const all = this.#carry.take();
-      return { at, payload: all.subarray(0, footerAt), rest: all.subarray(footerAt) };
+      const payload = all.subarray(0, footerAt);
+      if (footerAt >= earlierBytes) return { at: start + footerAt - earlierBytes, payload };
+      return { at: start, payload, rest: all.subarray(footerAt, earlierBytes) };
     }
-    if (this.#carry.length === DEVICE_STATE_LIMIT_BYTES) {
+    if (length === DEVICE_STATE_LIMIT_BYTES) {
       throw new LimitError(
         'device-state-too-large',
         `expected the footer of section ${this.#sectionId} within ${DEVICE_STATE_LIMIT_BYTES} bytes, found none`,
@@ -56,22 +74,23 @@ export class DeviceStateCollector {
     }
     return { at };
   }
+}
 
-  #findFooter(): number {
-    const { bytes, length } = this.#carry;
-    for (let at = this.#searchFrom; at + FOOTER_BYTES < length; at += 1) {
-      if (bytes[at] === FOOTER && readBe32(bytes, at + 1) === this.#sectionId) {
-        const follows = looksLikeSection(bytes, at + FOOTER_BYTES, length);
-        if (follows === 'yes') return at;
-        if (follows === 'more') {
-          this.#searchFrom = at;
-          return -1;
-        }
-      }
-      this.#searchFrom = at + 1;
-    }
-    return -1;
+/** Where the footer begins, or -1 and from where a search of more bytes must go on. */
+function findFooter(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  sectionId: number,
+): { footerAt: number; searched: number } {
+  let at = from;
+  for (; at + FOOTER_BYTES < end; at += 1) {
+    if (bytes[at] !== FOOTER || readBe32(bytes, at + 1) !== sectionId) continue;
+    const follows = looksLikeSection(bytes, at + FOOTER_BYTES, end);
+    if (follows === 'yes') return { footerAt: at, searched: at };
+    if (follows === 'more') break;
   }
+  return { footerAt: -1, searched: at };
 }
 
 /** Whether what stands at `at` can be the start of a section; `more` when that takes more bytes to tell. */

@@ -200,11 +200,20 @@ export const ranges: Field<readonly ByteRange[]> = {
   show: (value) => `[${value.map((range) => `${hex(range.start)}+${hex(range.length)}`).join(',')}]`,
 };
 
-/** UTF-8 text up to the end of the payload, cut to `limitBytes` when written. */
+/** UTF-8 text up to the end of the payload, cut to `limitBytes` when written and refused above when read. */
 export function text(limitBytes: number): Field<string> {
   return {
-    kind: 'UTF-8 text',
-    measure: (_bytes, at, end) => end - at,
+    kind: `UTF-8 text, at most ${limitBytes} bytes`,
+    measure(_bytes, at, end) {
+      const length = end - at;
+      if (length > limitBytes) {
+        throw new LimitError(
+          'text-too-long',
+          `expected at most ${limitBytes} bytes of text, found ${length}`,
+        );
+      }
+      return length;
+    },
     read: (bytes, at, length) => decodeUtf8(bytes.subarray(at, at + length)),
     encode: (value) => encodeUtf8(value, limitBytes),
     show: (value) => JSON.stringify(value),

@@ -78,7 +78,7 @@ export class RamRecordDecoder {
    * stopped: `end`, or just behind EOS.
    */
   consume(input: Uint8Array, start: number, end: number, streamOffset: number): number {
-    this.ended = false;
+    this.ended &&= start === end;
     let at = start;
     while ((at < end || this.#carry.length >= this.#wanted) && !this.ended) {
       if (this.#mode === 'page-body') {

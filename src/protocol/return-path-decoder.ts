@@ -125,12 +125,16 @@ export class ReturnPathDecoder {
     this.#sink(record, recordOffset, HEAD_BYTES + length);
   }
 
-  #decodeValues(type: { name: string; decode(bytes: Uint8Array): object }, payload: Uint8Array): object {
+  #decodeValues(
+    type: { name: string; extension?: true; decode(bytes: Uint8Array): object },
+    payload: Uint8Array,
+  ): object {
     try {
       return type.decode(payload);
     } catch (error) {
-      if (type.name !== 'REQ_PAGES_ID' || !(error instanceof MigrationError)) throw error;
-      throw new ProtocolError('bad-return-path-length', error.message, { rule: 'S26' });
+      if (!(error instanceof MigrationError) || error.code !== 'bad-payload') throw error;
+      const rule = type.extension === true ? 'N5' : type.name === 'REQ_PAGES_ID' ? 'S26' : 'S28';
+      throw new ProtocolError('bad-return-path-length', error.message, { rule });
     }
   }
 

@@ -6,8 +6,9 @@ import type { Profile } from '../protocol/profile.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { BlockPlacement } from './negotiation.ts';
-import type { OutgoingCounters, OutgoingOptions } from './outgoing.ts';
+import type { OutgoingOptions } from './outgoing.ts';
 import type { OutgoingState } from './outgoing-states.ts';
+import type { OutgoingCounters } from './outgoing-stream.ts';
 
 /** What the migration thread is started with. */
 export interface OutgoingThreadData {

@@ -30,7 +30,7 @@ export const OUTGOING_TRANSITIONS = {
     cancel: 'cancelled',
   },
   'postcopy-active': { completed: 'completed', error: 'postcopy-paused', refused: 'failed' },
-  'handed-over': { completed: 'completed', error: 'failed' },
+  'handed-over': { completed: 'completed', error: 'failed', refused: 'failed' },
   completed: {},
   failed: {},
   cancelled: {},

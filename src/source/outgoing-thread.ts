@@ -1,19 +1,20 @@
 // Thread that drives an outgoing migration over its channel: performs the steps, watches the clock and the return path.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { MigrationError, TransportError, toErrorRecord } from '../errors.ts';
+import { GuestError, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
 import { VcpuControl } from '../machine/vcpu-control.ts';
 import { encodeVcpuState } from '../machine/vcpu-state.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
-import { monotonicNs } from '../telemetry/clock.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit } from './bandwidth-limit.ts';
-import { OutgoingMigration, type OutgoingStep } from './outgoing.ts';
+import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
+import type { OutgoingStep } from './outgoing-stream.ts';
 
 const data = workerData as OutgoingThreadData;
 const PROGRESS_MS = 100;
@@ -88,9 +89,8 @@ function listenToReturnPath(to: Channel): void {
       } catch (error) {
         fail(error);
       }
-      if (migration.state !== 'completed') {
-        fail(new TransportError('peer-closed', 'the destination closed the connection before SHUT'));
-      }
+      const error = migration.onReturnPathEnd();
+      if (error !== undefined) fail(error);
     },
     error: fail,
   });
@@ -117,7 +117,7 @@ async function write(bytes: Uint8Array): Promise<void> {
 function stopGuest(): void {
   control.stop();
   if (!control.waitAllParked(STOP_TIMEOUT_MS)) {
-    throw new MigrationError('vcpu-does-not-stop', `a vCPU did not stop within ${STOP_TIMEOUT_MS} ms`);
+    throw new GuestError('vcpu-does-not-stop', `a vCPU did not stop within ${STOP_TIMEOUT_MS} ms`);
   }
   guestStoppedNs = 0;
   const vcpus = Array.from({ length: control.vcpuCount }, (_, index) => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { GuestError, MigrationError, OptionError } from '../errors.ts';
+import { GuestError, OptionError } from '../errors.ts';
 import { fillFromFile, fillPattern } from '../machine/fill.ts';
 import { encodeGuestDescription, type GuestDescription } from '../machine/guest-description.ts';
 import type { GuestTrace } from '../machine/guest-programs.ts';
@@ -187,7 +187,7 @@ export class Source {
     await sleep(STAY_MS);
     this.#control.stop();
     if (!(await this.#control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
-      throw new MigrationError('vcpu-does-not-stop', `a vCPU did not stop within ${PARK_TIMEOUT_MS} ms`);
+      throw new GuestError('vcpu-does-not-stop', `a vCPU did not stop within ${PARK_TIMEOUT_MS} ms`);
     }
     const vcpus = Array.from({ length: this.#control.vcpuCount }, (_, index) =>
       this.#control.readState(index),

@@ -1,7 +1,7 @@
 // The thread that is woken while the cost of waking a thread is measured.
 import { parentPort, workerData } from 'node:worker_threads';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { BEGUN, NO_ROUND, STOP, type WakeCell, WOKEN } from './calibrate-cell.ts';
-import { monotonicNs } from './clock.ts';
 
 const { words, wokenNs } = workerData as WakeCell;
 parentPort?.postMessage('running');

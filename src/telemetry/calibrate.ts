@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { monotonicNs } from '../monotonic-clock.ts';
 import { BEGUN, createWakeCell, NO_ROUND, STOP, type WakeCell, WOKEN } from './calibrate-cell.ts';
-import { monotonicNs } from './clock.ts';
 import { nearestRank } from './percentile.ts';
 
 /** Cost of the machinery of the emulation, on this machine, at the time of the run. */

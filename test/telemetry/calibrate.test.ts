@@ -1,7 +1,7 @@
 // The calibration measures what it says: with bounds no machine can miss, not with timings.
 import t from 'tap';
+import { monotonicNs } from '../../src/monotonic-clock.ts';
 import { calibrate } from '../../src/telemetry/calibrate.ts';
-import { monotonicNs } from '../../src/telemetry/clock.ts';
 
 t.test('figures that are possible, within the time they were taken in', async (t) => {
   const beginNs = monotonicNs();

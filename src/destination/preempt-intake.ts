@@ -1,0 +1,66 @@
+// Takes the preempt channel: page records only, with a CONTINUE memory and a host page under way of its own (rule D102).
+import { ProtocolError, StateError } from '../errors.ts';
+import { locate } from '../protocol/locate.ts';
+import { RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.ts';
+import type { PagePlacer } from './page-placer.ts';
+import type { RamTally } from './ram-tally.ts';
+
+/** The preempt channel of an incoming migration. */
+export class PreemptIntake {
+  /** Whether EOS has come, which ends the channel. */
+  hasEnded = false;
+  readonly #decoder: RamRecordDecoder;
+  #tally: RamTally | undefined;
+  #placer: PagePlacer | undefined;
+  #position = 0;
+
+  constructor() {
+    this.#decoder = new RamRecordDecoder(this.#sink());
+  }
+
+  /** Takes what to place into; before that, nothing may come. */
+  begin(tally: RamTally, placer: PagePlacer): void {
+    this.#tally = tally;
+    this.#placer = placer;
+  }
+
+  /** Names the host page that is under way, for messages. */
+  get partial(): string | undefined {
+    return this.#placer?.partial;
+  }
+
+  /** Throws away what came of a host page that never became whole. */
+  dropPartial(): void {
+    this.#placer?.dropPartial();
+  }
+
+  /** Takes bytes. @throws MigrationError with the offset in this channel */
+  push(input: Uint8Array, start: number, end: number): void {
+    try {
+      if (this.#tally?.isPostcopy !== true) {
+        throw new StateError('preempt-before-listen', 'expected no page before LISTEN, found one', {
+          rule: 'D102',
+        });
+      }
+      this.#position += this.#decoder.consume(input, start, end, this.#position) - start;
+    } catch (error) {
+      throw locate(error, { offset: this.#decoder.recordOffset, stream: 'preempt' });
+    }
+    if (this.#decoder.ended) this.hasEnded = true;
+  }
+
+  #sink(): RamSink {
+    const refuse = (what: string): never => {
+      throw new ProtocolError('not-a-page', `expected page records only, found ${what}`, { rule: 'D102' });
+    };
+    return {
+      selectBlock: (name) => this.#placer!.selectBlock(name),
+      page: (offset) => this.#placer!.page(offset),
+      pageBytes: (input, start, end, at) => this.#placer!.pageBytes(input, start, end, at),
+      zeroPage: (offset, fill) => this.#placer!.zeroPage(offset, fill),
+      ramList: () => refuse('a RAM list'),
+      endOfPayload: () => undefined,
+      pageSizeField: (block) => refuse(`a RAM list with block '${block}'`),
+    };
+  }
+}

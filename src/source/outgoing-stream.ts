@@ -1,0 +1,106 @@
+// The outgoing stream as it is written: batches that become steps for the driver, and what was sent so far.
+import type { RamBlock } from '../machine/ram-block.ts';
+import { encodeSection } from '../protocol/sections.ts';
+import { RecordBatch } from './record-batch.ts';
+import { RAM_SECTION_ID, ramPayloadEnd } from './setup-records.ts';
+
+/** Why bytes are sent: a bandwidth limit applies to some of them only. */
+export type SendClass = 'control' | 'precopy' | 'background' | 'requested';
+
+/** What the driver is to do before it asks for the next step. */
+export type OutgoingStep =
+  | { readonly do: 'send'; readonly bytes: Uint8Array; readonly class: SendClass }
+  | { readonly do: 'await-return-path'; readonly what: string; readonly isHere: () => boolean }
+  | { readonly do: 'stop-guest' };
+
+/** Counters of an outgoing migration. */
+export interface OutgoingCounters {
+  precopyPages: number;
+  backgroundPages: number;
+  requestedPages: number;
+  zeroPages: number;
+  /** Target pages in discards, and those of them that were sent and clean. */
+  discardedPages: number;
+  amplifiedPages: number;
+  wireBytes: number;
+}
+
+/** A part of the migration: yields steps, and is given the time in monotonic ns after each. */
+export type Steps<T = void> = Generator<OutgoingStep, T, number>;
+
+/** Writes the stream. Bytes of a step may be overwritten once the next step is asked for. */
+export class OutgoingStream {
+  readonly counters: OutgoingCounters = {
+    precopyPages: 0,
+    backgroundPages: 0,
+    requestedPages: 0,
+    zeroPages: 0,
+    discardedPages: 0,
+    amplifiedPages: 0,
+    wireBytes: 0,
+  };
+  /** The time of the last step, in monotonic ns. */
+  nowNs = 0;
+  readonly #batch = new RecordBatch();
+  #isInsideRamPayload = false;
+
+  /** Whether a ram section has begun and not ended, so that nothing but its records may follow. */
+  get isInsideRamPayload(): boolean {
+    return this.#isInsideRamPayload;
+  }
+
+  /** Whether it is time to flush. */
+  get isFull(): boolean {
+    return this.#batch.isFull;
+  }
+
+  /** Makes the next page record name its block (rule S7). */
+  forgetBlock(): void {
+    this.#batch.forgetBlock();
+  }
+
+  /** Clean first, copied then: a write in between is logged again, the other way round it would be lost. */
+  appendPage(block: RamBlock, page: number): void {
+    block.dirty.clear(page);
+    block.sent.set(page);
+    if (this.#batch.appendPage(block, page)) this.counters.zeroPages += 1;
+  }
+
+  /** Adds bytes, of any length. */
+  *write(bytes: Uint8Array, sendClass: SendClass = 'control'): Steps {
+    if (!this.#batch.hasRoomFor(bytes.length)) yield* this.flush(sendClass);
+    if (this.#batch.hasRoomFor(bytes.length)) this.#batch.append(bytes);
+    else yield* this.#emit(bytes, sendClass);
+  }
+
+  /** Adds bytes and sends all there is. */
+  *send(bytes: Uint8Array): Steps {
+    yield* this.write(bytes);
+    yield* this.flush('control');
+  }
+
+  /** Sends all there is. */
+  *flush(sendClass: SendClass): Steps {
+    if (!this.#batch.isEmpty) yield* this.#emit(this.#batch.take(), sendClass);
+  }
+
+  *beginRamPayload(section: 'SECTION_PART' | 'SECTION_END', sendClass: SendClass): Steps {
+    yield* this.write(encodeSection(section, { sectionId: RAM_SECTION_ID }), sendClass);
+    this.#isInsideRamPayload = true;
+  }
+
+  *endRamPayload(sendClass: SendClass): Steps {
+    yield* this.write(ramPayloadEnd(), sendClass);
+    this.#isInsideRamPayload = false;
+  }
+
+  /** Hands a step to the driver that is not about bytes. */
+  *perform(step: Exclude<OutgoingStep, { do: 'send' }>): Steps {
+    this.nowNs = yield step;
+  }
+
+  *#emit(bytes: Uint8Array, sendClass: SendClass): Steps {
+    this.counters.wireBytes += bytes.length;
+    this.nowNs = yield { do: 'send', bytes, class: sendClass };
+  }
+}
