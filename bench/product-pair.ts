@@ -19,22 +19,26 @@ const TARGET_PAGE_BYTES = 4096;
 /** Waits for a machine whose other work holds it up. */
 const TIMEOUT_MS = '120000';
 
-/** Pushes `ramBytes` of non-zero RAM in 4 KiB pages from an idle guest. @throws Error unless it completed in postcopy */
-export async function runProductPair(ramBytes: number): Promise<ProductRun> {
+/**
+ * Pushes `ramBytes` of non-zero RAM in 4 KiB pages from an idle guest. With `preallocates` the destination's RAM is
+ * committed before; without, placing a page includes the kernel's work at its first touch. @throws Error unless it completed in postcopy
+ */
+export async function runProductPair(ramBytes: number, preallocates: boolean): Promise<ProductRun> {
   const common = ['--json', '--no-verify', '--timeout', TIMEOUT_MS, '--smp', '1'];
+  const layout = ['--block', `ram0=${ramBytes}@4K`];
   const destination = new MeasuredProcess('destination', PROGRAM, [
     'destination',
     '--incoming',
     'tcp:127.0.0.1:0',
-    '--host-page',
-    '4K',
+    ...(preallocates ? ['--mem-prealloc'] : []),
+    ...layout,
     ...['--log-level', 'info'],
     ...common,
   ]);
   const [, uri] = await destination.awaitLine(/"uri":"(tcp:[^"]+)"/);
   const source = new MeasuredProcess('source', PROGRAM, [
     'source',
-    ...['--migrate', uri!, '--block', `ram0=${ramBytes}@4K`],
+    ...['--migrate', uri!, ...layout],
     ...['--postcopy-after', 'now', '--guest', 'idle', '--zero-percent', '0', '--warm-up', '0'],
     ...common,
   ]);

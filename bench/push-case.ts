@@ -12,22 +12,20 @@ export const PUSH_GOALS = { ofBare: 0.6, ofQemu: 1.5 } as const;
 export interface PushRound {
   readonly bareDrop: number;
   readonly bareLand: number;
+  /** As the source saw it, and as the destination did, placing included. */
   readonly sourceMBps: number;
   readonly destinationMBps: number;
-  readonly sourceCpuSeconds: number;
-  readonly destinationCpuSeconds: number;
+  /** The destination's, with its RAM committed beforehand. */
+  readonly preallocatedMBps: number;
   /** Null where QEMU is not installed. */
   readonly qemu: number | null;
 }
 
-/** What the rounds gave. */
+/** What the rounds gave; the ratios are within a round. */
 export interface PushResult {
   readonly ramBytes: number;
   readonly rounds: readonly PushRound[];
-  /** Destination's rate over that of the bare pair of the same round: its receiver drops, or keeps, what comes. */
-  readonly ofBareDrop: Spread;
-  readonly ofBareLand: Spread;
-  readonly ofQemu: Spread | null;
+  readonly ratios: readonly { readonly name: string; readonly goal: number; readonly ratio: Spread }[];
 }
 
 /** Runs the rounds; the first is a warm-up that is dropped. */
@@ -41,66 +39,65 @@ export async function pushCase(options: {
   const rounds: PushRound[] = [];
   for (let index = 0; index <= options.rounds; index += 1) {
     const bareDrop = await runBarePair('drop', ramBytes);
-    const product = await runProductPair(ramBytes);
+    const { sourceMBps, destinationMBps } = await runProductPair(ramBytes, false);
     const bareLand = await runBarePair('land', ramBytes);
+    const { destinationMBps: preallocatedMBps } = await runProductPair(ramBytes, true);
     const qemu = options.withQemu ? await runQemuPair(ramBytes) : null;
-    const round: PushRound = {
-      bareDrop,
-      bareLand,
-      sourceMBps: product.sourceMBps,
-      destinationMBps: product.destinationMBps,
-      sourceCpuSeconds: product.source.cpuSeconds,
-      destinationCpuSeconds: product.destination.cpuSeconds,
-      qemu,
-    };
+    const round: PushRound = { bareDrop, bareLand, sourceMBps, destinationMBps, preallocatedMBps, qemu };
     if (index > 0) rounds.push(round);
-    const figures = [bareDrop, bareLand, product.destinationMBps, qemu ?? Number.NaN].map((n) =>
-      n.toFixed(0),
-    );
-    onRound(
-      `push round ${index}${index === 0 ? ' (warm-up, dropped)' : ''}: bare ${figures[0]}, bare into RAM ${figures[1]}, postcopy ${figures[2]}, QEMU ${figures[3]} MB/s`,
-    );
+    const figures = Object.entries(round).map(([name, value]) => `${name} ${value?.toFixed(0) ?? '-'}`);
+    onRound(`push round ${index}${index === 0 ? ' (warm-up, dropped)' : ''}, MB/s: ${figures.join(', ')}`);
   }
-  const ratio = (of: (round: PushRound) => number) =>
-    spreadOf(rounds.map((round) => round.destinationMBps / of(round)));
+  const ratio = (name: string, goal: number, of: (round: PushRound) => number) => ({
+    name,
+    goal,
+    ratio: spreadOf(rounds.map(of)),
+  });
+  const { ofBare, ofQemu } = PUSH_GOALS;
   return {
     ramBytes,
     rounds,
-    ofBareDrop: ratio((round) => round.bareDrop),
-    ofBareLand: ratio((round) => round.bareLand),
-    ofQemu: options.withQemu ? ratio((round) => round.qemu!) : null,
+    ratios: [
+      ratio('postcopy, RAM committed / bare, dropped', ofBare, (r) => r.preallocatedMBps / r.bareDrop),
+      ratio('postcopy / bare, kept', ofBare, (r) => r.destinationMBps / r.bareLand),
+      ratio('postcopy / bare, dropped', ofBare, (r) => r.destinationMBps / r.bareDrop),
+      ...(options.withQemu
+        ? [
+            ratio('postcopy, RAM committed / QEMU', ofQemu, (r) => r.preallocatedMBps / r.qemu!),
+            ratio('postcopy / QEMU', ofQemu, (r) => r.destinationMBps / r.qemu!),
+          ]
+        : []),
+    ],
   };
 }
 
 /** The result as tables. */
-export function describePush({ ramBytes, rounds, ofBareDrop, ofBareLand, ofQemu }: PushResult): string {
-  const row = (name: string, of: (round: PushRound) => number, digits = 0) => [
+export function describePush({ ramBytes, rounds, ratios }: PushResult): string {
+  const row = (name: string, of: (round: PushRound) => number) => [
     name,
-    formatSpread(spreadOf(rounds.map(of)), digits),
-  ];
-  const ratioRow = (name: string, spread: Spread, goal: number) => [
-    name,
-    formatSpread(spread, 2),
-    `${goal}`,
-    spread.median >= goal ? 'yes' : 'NO',
+    formatSpread(spreadOf(rounds.map(of))),
   ];
   const rates = [
-    row('bare Node, receiver drops the bytes', (round) => round.bareDrop),
-    row('bare Node, receiver keeps them in fresh memory', (round) => round.bareLand),
-    row('postcopy, at the source', (round) => round.sourceMBps),
-    row('postcopy, at the destination, placed', (round) => round.destinationMBps),
-    ...(ofQemu === null ? [] : [row('QEMU, machine none, 4K', (round) => round.qemu!)]),
+    row('bare Node, what comes is dropped', (round) => round.bareDrop),
+    row('bare Node, what comes is kept in fresh memory', (round) => round.bareLand),
+    row('postcopy, as the source sees it', (round) => round.sourceMBps),
+    row('postcopy, placed at the destination', (round) => round.destinationMBps),
+    row('postcopy, placed, RAM committed before', (round) => round.preallocatedMBps),
+    ...(rounds.some((round) => round.qemu === null)
+      ? []
+      : [row('QEMU, machine none, 4K', (round) => round.qemu!)]),
   ];
-  const ratios = [
-    ratioRow('postcopy / bare (drops)', ofBareDrop, PUSH_GOALS.ofBare),
-    ratioRow('postcopy / bare (keeps)', ofBareLand, PUSH_GOALS.ofBare),
-    ...(ofQemu === null ? [] : [ratioRow('postcopy / QEMU', ofQemu, PUSH_GOALS.ofQemu)]),
-  ];
+  const rows = ratios.map(({ name, goal, ratio }) => [
+    name,
+    formatSpread(ratio, 2),
+    `${goal}`,
+    ratio.median >= goal ? 'yes' : 'NO',
+  ]);
   return [
-    `Push of ${ramBytes / 2 ** 20} MiB, ${rounds.length} rounds, median (min..max)`,
+    `Push of ${ramBytes / 2 ** 20} MiB, ${rounds.length} rounds`,
     '',
-    formatTable(['', 'MB/s'], rates),
+    formatTable(['', 'MB/s, median (min..max)'], rates),
     '',
-    formatTable(['ratio within a round', 'median (min..max)', 'goal', 'reached'], ratios),
+    formatTable(['ratio within a round', 'median (min..max)', 'goal', 'reached'], rows),
   ].join('\n');
 }

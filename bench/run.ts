@@ -63,7 +63,7 @@ async function main(): Promise<void> {
     const maxBytes = positive('max-ram', values['max-ram']) * GIB;
     const ramSizes = [256 * MIB, GIB, 2 * GIB, 4 * GIB, 8 * GIB].filter((size) => size <= maxBytes);
     const scaleRounds = positive('scale-rounds', values['scale-rounds']);
-    const scale = await scaleCase({ ramSizes, rounds: scaleRounds, onRound: progress });
+    const scale = await scaleCase({ ramSizes, rounds: scaleRounds, preallocates: true, onRound: progress });
     results['scale'] = scale;
     process.stdout.write(`${describeScale(scale)}\n`);
   }

@@ -22,6 +22,8 @@ export interface ScalePoint {
 export async function scaleCase(options: {
   ramSizes: readonly number[];
   rounds: number;
+  /** Whether the destination's RAM is committed before the time is taken. */
+  preallocates: boolean;
   onRound: (line: string) => void;
 }): Promise<ScalePoint[]> {
   const runs = new Map(
@@ -29,7 +31,7 @@ export async function scaleCase(options: {
   );
   for (let round = 0; round < options.rounds; round += 1) {
     for (const ramBytes of options.ramSizes) {
-      const run = await runProductPair(ramBytes);
+      const run = await runProductPair(ramBytes, options.preallocates);
       runs.get(ramBytes)!.push(run);
       options.onRound(
         `scale round ${round + 1}: ${ramBytes / MIB} MiB, ${run.nsPerPage.toFixed(0)} ns per page`,

@@ -95,6 +95,17 @@ export class RamMemory {
     STEPPING_STONE.copy(this.#bytes[segment]!, to, at, at + lengthBytes);
   }
 
+  /**
+   * Has the kernel commit all of a block that nobody has used yet, by writing a zero to each of its pages; else it does
+   * so at the first write to each, which costs more than copying a page.
+   */
+  commit(): void {
+    for (const words of this.#signedWords) {
+      for (let at = 0; at < words.length; at += TARGET_PAGE_WORDS) words[at] = 0;
+      words[words.length - 1] = 0;
+    }
+  }
+
   /** Overwrites target page `index` with zeros. */
   zeroTargetPage(index: number): void {
     this.#segmentOf(index).set(ZERO_PAGE, this.#offsetInSegment(index));
