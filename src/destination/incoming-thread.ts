@@ -1,7 +1,7 @@
 // Thread that drives an incoming migration: owns the channels, decodes, places, and answers.
 import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
-import { RamImage } from '../machine/ram-block.ts';
+import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
@@ -29,6 +29,8 @@ const hostPages = new HostPages({
   layout: options.layout,
 });
 
+/** Made before a source connects, so that committing it delays nobody. */
+let preallocated: RamImage | undefined;
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
@@ -69,7 +71,8 @@ const migration = new IncomingMigration(
   {
     reply: (name, values) => port.send(encodeReturnPath(name, values as never)),
     createRam(blocks) {
-      const ram = RamImage.allocate(blocks, 'missing');
+      // A stream may name only some of the blocks of the layout.
+      const ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
       post({ kind: 'ram', ram: ram.shared });
       return ram;
     },
@@ -79,6 +82,12 @@ const migration = new IncomingMigration(
   },
   { cell, board: new FaultBoard(shared.board) },
 );
+
+function allocateRam(blocks: readonly RamBlockSpec[]): RamImage {
+  const ram = RamImage.allocate(blocks, 'missing');
+  if (options.preallocates) for (const block of ram.blocks) block.commit();
+  return ram;
+}
 
 /** Runs one turn of the migration; what it throws ends it. */
 function take(action: () => void): void {
@@ -132,6 +141,7 @@ async function open(): Promise<ReplayChannel | undefined> {
     }
     return replay;
   }
+  if (options.preallocates && options.layout !== undefined) preallocated = allocateRam(options.layout);
   listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
   channel = await listener.accept();

@@ -13,7 +13,8 @@ import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
 import { type BlockPlacement, decidePlacement, type GuestPages } from './negotiation.ts';
 import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './outgoing-states.ts';
 import { type OutgoingCounters, OutgoingStream, type Steps } from './outgoing-stream.ts';
-import { PageOrder, type PageUnit, type PlacedBlock } from './page-order.ts';
+import { appendDirtyPages, PageFeed } from './page-feed.ts';
+import { PageOrder, type PlacedBlock } from './page-order.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -232,12 +233,11 @@ export class OutgoingMigration {
     const stream = this.#stream;
     yield* stream.beginRamPayload(section, 'precopy');
     for (const block of this.#ram.blocks) {
-      for (let page = block.dirty.nextSet(0); page !== -1; page = block.dirty.nextSet(page + 1)) {
-        stream.appendPage(block, page);
-        stream.counters.precopyPages += 1;
-        if (!stream.isFull) continue;
+      let page = appendDirtyPages(stream, block, 0);
+      while (page !== -1) {
         yield* stream.flush('precopy');
         estimator?.onProgress({ nowNs: stream.nowNs, bytesSent: stream.counters.wireBytes });
+        page = appendDirtyPages(stream, block, page);
       }
     }
     yield* stream.endRamPayload('precopy');
@@ -279,27 +279,16 @@ export class OutgoingMigration {
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
     yield* stream.beginRamPayload('SECTION_PART', 'background');
-    for (let unit = order.next(); unit !== undefined; unit = order.next()) yield* this.#sendUnit(unit, order);
+    const feed = new PageFeed(order, stream);
+    for (let sendClass = feed.fill(); sendClass !== undefined; sendClass = feed.fill()) {
+      yield* stream.flush(sendClass);
+    }
     yield* stream.endRamPayload('background');
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();
     yield* stream.send(encodeSection('EOF', {}));
     this.#enterPhase('await-shut');
-  }
-
-  /** A placement page, whole and contiguous (rule S18). */
-  *#sendUnit({ block, firstPage, pageCount, isRequested }: PageUnit, order: PageOrder): Steps {
-    const stream = this.#stream;
-    const sendClass = isRequested ? 'requested' : 'background';
-    for (let page = firstPage; page < firstPage + pageCount; page += 1) {
-      stream.appendPage(block.ram, page);
-      if (stream.isFull) yield* stream.flush(sendClass);
-    }
-    if (isRequested) stream.counters.requestedPages += pageCount;
-    else stream.counters.backgroundPages += pageCount;
-    // A vCPU waits for it, and a batch that already holds some of it must not wait for more.
-    if (isRequested || order.hasRequests) yield* stream.flush(sendClass);
   }
 
   #ping(value: number): Uint8Array {
