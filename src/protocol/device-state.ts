@@ -8,6 +8,9 @@ import { SECTIONS } from './sections.ts';
 /** A device section whose payload is longer is refused. */
 export const DEVICE_STATE_LIMIT_BYTES = 32 * 1024 * 1024;
 
+/** So much is copied between two searches: all input at once would be copied again for each of many small devices. */
+const SEARCH_STEP_BYTES = 4096;
+
 const FOOTER = SECTIONS.SECTION_FOOTER.code;
 const FOOTER_BYTES = 5;
 /** A section head up to the first character of its idstr: type, id, length, character. */
@@ -31,7 +34,7 @@ export class DeviceStateCollector {
 
   /**
    * Takes input up to the footer. `payload` is set when the footer was found; `at` then stands where the footer
-   * begins, which may be before `start` in input that was given earlier: the caller gets those bytes in `rest`.
+   * begins. If that is before `start`, in input that was given earlier, the few bytes from there on are in `rest`.
    */
   collect(
     input: Uint8Array,
@@ -42,19 +45,24 @@ export class DeviceStateCollector {
       const at = start + this.#carry.topUp(input, start, end, this.#exactBytes);
       return this.#carry.length === this.#exactBytes ? { at, payload: this.#carry.take() } : { at };
     }
-    const at = start + this.#carry.topUp(input, start, end, DEVICE_STATE_LIMIT_BYTES);
-    const footerAt = this.#findFooter();
-    if (footerAt >= 0) {
-      const all = this.#carry.take();
-      return { at, payload: all.subarray(0, footerAt), rest: all.subarray(footerAt) };
+    const heldBytes = this.#carry.length;
+    for (let at = start; ; ) {
+      at += this.#carry.topUp(input, at, Math.min(end, at + SEARCH_STEP_BYTES), DEVICE_STATE_LIMIT_BYTES);
+      const footerAt = this.#findFooter();
+      if (footerAt >= 0) {
+        const all = this.#carry.take();
+        const payload = all.subarray(0, footerAt);
+        if (footerAt >= heldBytes) return { at: start + footerAt - heldBytes, payload };
+        return { at: start, payload, rest: all.subarray(footerAt, heldBytes) };
+      }
+      if (this.#carry.length === DEVICE_STATE_LIMIT_BYTES) {
+        throw new LimitError(
+          'device-state-too-large',
+          `expected the footer of section ${this.#sectionId} within ${DEVICE_STATE_LIMIT_BYTES} bytes, found none`,
+        );
+      }
+      if (at === end) return { at };
     }
-    if (this.#carry.length === DEVICE_STATE_LIMIT_BYTES) {
-      throw new LimitError(
-        'device-state-too-large',
-        `expected the footer of section ${this.#sectionId} within ${DEVICE_STATE_LIMIT_BYTES} bytes, found none`,
-      );
-    }
-    return { at };
   }
 
   #findFooter(): number {

@@ -6,7 +6,6 @@ import { COMMAND_BY_CODE, COMMAND_SECTION, type Command } from './commands.ts';
 import { DeviceStateCollector } from './device-state.ts';
 import { checkDiscardPayload } from './discard-payload.ts';
 import { locate } from './locate.ts';
-import { joinBytes } from './message.ts';
 import { type Profile, refuses } from './profile.ts';
 import { RamRecordDecoder, type RamSink } from './ram-record-decoder.ts';
 import { RAM_IDSTR } from './ram-records.ts';
@@ -367,18 +366,18 @@ export class StreamDecoder {
     if (payload === undefined) return used;
     const { idstr, instanceId, versionId } = this.#announced.get(this.#sectionId)!;
     this.#expect('footer', 5);
+    const footerAt = this.#position + used - (rest?.length ?? 0);
     this.#sink.record(
       { name: 'DEVICE_STATE', sectionId: this.#sectionId, idstr, instanceId, versionId, payload },
-      this.#position + used - (rest?.length ?? 0) - payload.length,
+      footerAt - payload.length,
       payload.length,
     );
-    if (rest === undefined) return used;
-    // The footer search read beyond the footer: those bytes are decoded from here, at their place in the stream.
-    const tail = at < end ? joinBytes([rest, input.subarray(at, end)]) : rest;
-    this.#position += used - rest.length;
-    this.push(tail);
-    this.#position -= end - start;
-    return end - start;
+    if (rest !== undefined) {
+      // The search had to look behind the footer: those few bytes are decoded from here, at their place in the stream.
+      this.#position = footerAt;
+      this.push(rest);
+    }
+    return used;
   }
 
   #footer(bytes: Uint8Array, at: number): number {
@@ -445,7 +444,8 @@ export class StreamDecoder {
   }
 
   #package(bytes: Uint8Array, at: number): number {
-    const blob = bytes.slice(at, at + this.#packageBytes);
+    // A copy: `slice` of a Node buffer would be a view of input that is read over.
+    const blob = new Uint8Array(bytes.subarray(at, at + this.#packageBytes));
     this.#expect('section', 1);
     this.#sink.record({ name: 'PACKAGE', blob }, this.#recordOffset, blob.length);
     return blob.length;
