@@ -1,5 +1,6 @@
 // Drives an outgoing core in memory, as the migration's thread does over a channel.
 import type { RamImage } from '../../src/machine/ram-block.ts';
+import { joinBytes } from '../../src/protocol/message.ts';
 import { ReturnPathDecoder, type ReturnPathRecord } from '../../src/protocol/return-path-decoder.ts';
 import type { DeviceSection } from '../../src/source/device-sections.ts';
 import { OutgoingMigration, type OutgoingOptions, type SendClass } from '../../src/source/outgoing.ts';
@@ -79,6 +80,6 @@ export class OutgoingRig {
   }
 
   get bytes(): Uint8Array {
-    return Buffer.concat(this.sent.map((step) => step.bytes));
+    return joinBytes(this.sent.map((step) => step.bytes));
   }
 }
