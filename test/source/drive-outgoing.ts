@@ -3,7 +3,12 @@ import type { RamImage } from '../../src/machine/ram-block.ts';
 import { joinBytes } from '../../src/protocol/message.ts';
 import { ReturnPathDecoder, type ReturnPathRecord } from '../../src/protocol/return-path-decoder.ts';
 import type { DeviceSection } from '../../src/source/device-sections.ts';
-import { OutgoingMigration, type OutgoingOptions, type SendClass } from '../../src/source/outgoing.ts';
+import {
+  OutgoingMigration,
+  type OutgoingOptions,
+  type OutgoingStep,
+  type SendClass,
+} from '../../src/source/outgoing.ts';
 
 /** What the driver sent in one step. */
 export interface SentStep {
@@ -58,12 +63,10 @@ export class OutgoingRig {
   }
 
   /** Runs to the end, or until `mayGoOn` says no before a step is performed. */
-  run(mayGoOn: (stepIndex: number) => boolean = () => true): void {
+  run(mayGoOn: (step: OutgoingStep) => boolean = () => true): void {
     const steps = this.migration.run();
-    let index = 0;
     for (let step = steps.next(this.nowNs); step.done !== true; step = steps.next(this.nowNs)) {
-      if (!mayGoOn(index)) return;
-      index += 1;
+      if (!mayGoOn(step.value)) return;
       if (step.value.do === 'send') {
         const bytes = step.value.bytes.slice();
         this.sent.push({ bytes, class: step.value.class });

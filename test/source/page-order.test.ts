@@ -154,7 +154,7 @@ t.test('every dirty placement page exactly once, whatever is asked and when', (t
           ...ram.map((unit) => `pc.ram ${unit * 4}+4`),
           ...vga.map((unit) => `vga.vram ${unit}+1`),
         ];
-        return JSON.stringify(sent.sort()) === JSON.stringify(expected.sort());
+        return sent.length === expected.length && expected.every((unit) => sent.includes(unit));
       },
     ),
     { seed: 43, numRuns: 500 },
