@@ -8,6 +8,7 @@ import { GUEST_IDSTR, VCPU_IDSTR } from '../../src/destination/known-devices.ts'
 import { decodeGuestDescription } from '../../src/machine/guest-description.ts';
 import { type RamBlockSpec, RamImage } from '../../src/machine/ram-block.ts';
 import { decodeVcpuState } from '../../src/machine/vcpu-state.ts';
+import { joinBytes } from '../../src/protocol/message.ts';
 import { encodeReturnPath, type ReturnPathName } from '../../src/protocol/return-path-messages.ts';
 
 /** One answer on the return path. */
@@ -89,7 +90,7 @@ export class IncomingRig {
 
   /** The replies as they would stand on the wire. */
   get replyBytes(): Uint8Array {
-    return Buffer.concat(this.replies.map(({ name, values }) => encodeReturnPath(name, values as never)));
+    return joinBytes(this.replies.map(({ name, values }) => encodeReturnPath(name, values as never)));
   }
 
   /** The replies by name and first value, such as `PONG 1`. */

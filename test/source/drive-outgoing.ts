@@ -1,9 +1,10 @@
 // Drives an outgoing core in memory, as the migration's thread does over a channel.
 import type { RamImage } from '../../src/machine/ram-block.ts';
+import { joinBytes } from '../../src/protocol/message.ts';
 import { ReturnPathDecoder, type ReturnPathRecord } from '../../src/protocol/return-path-decoder.ts';
 import type { DeviceSection } from '../../src/source/device-sections.ts';
 import { OutgoingMigration, type OutgoingOptions } from '../../src/source/outgoing.ts';
-import type { SendClass } from '../../src/source/outgoing-stream.ts';
+import type { OutgoingStep, SendClass } from '../../src/source/outgoing-stream.ts';
 
 /** What the driver sent in one step. */
 export interface SentStep {
@@ -58,12 +59,10 @@ export class OutgoingRig {
   }
 
   /** Runs to the end, or until `mayGoOn` says no before a step is performed. */
-  run(mayGoOn: (stepIndex: number) => boolean = () => true): void {
+  run(mayGoOn: (step: OutgoingStep) => boolean = () => true): void {
     const steps = this.migration.run();
-    let index = 0;
     for (let step = steps.next(this.nowNs); step.done !== true; step = steps.next(this.nowNs)) {
-      if (!mayGoOn(index)) return;
-      index += 1;
+      if (!mayGoOn(step.value)) return;
       if (step.value.do === 'send') {
         const bytes = step.value.bytes.slice();
         this.sent.push({ bytes, class: step.value.class });
@@ -80,6 +79,6 @@ export class OutgoingRig {
   }
 
   get bytes(): Uint8Array {
-    return Buffer.concat(this.sent.map((step) => step.bytes));
+    return joinBytes(this.sent.map((step) => step.bytes));
   }
 }

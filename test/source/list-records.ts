@@ -8,6 +8,8 @@ import { StreamDecoder, type StreamRecord } from '../../src/protocol/stream-deco
 export interface ListedRecord {
   readonly words: string;
   readonly offset: number;
+  /** Where the body of a PAGE record begins in the stream. */
+  bodyOffset?: number;
 }
 
 function wordsOf(record: StreamRecord): string {
@@ -54,7 +56,9 @@ export function listRecords(
         list.push({ words: `block ${name}`, offset: decoder.position });
       },
       page: (offset) => list.push({ words: `page ${blockOf} ${hex(offset)}`, offset: decoder.position }),
-      pageBytes: () => undefined,
+      pageBytes(input, start) {
+        if (input === bytes) list.at(-1)!.bodyOffset ??= start;
+      },
       zeroPage: (offset) => list.push({ words: `zero ${blockOf} ${hex(offset)}`, offset: decoder.position }),
       ramList: (blocks) =>
         list.push({
