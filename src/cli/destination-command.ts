@@ -30,6 +30,7 @@ export const DESTINATION_HELP = {
       default: '4K',
     },
     'block-page': { value: 'NAME=SIZE', multiple: true, doc: 'host page behind one block; vga.vram has 4K' },
+    'mem-prealloc': { doc: 'commit all RAM beforehand: with --block before listening, else at the RAM list' },
     smp: {
       value: 'N',
       doc: 'vCPU threads to start ahead; 0 starts them when their state arrives',
@@ -103,6 +104,7 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     acceptsUnknownDevices: !args.has('refuse-unknown-devices'),
     negotiate: !args.has('no-negotiate'),
     preempt: args.has('postcopy-preempt') || (origin.kind === 'replay' && origin.preemptPath !== undefined),
+    preallocates: args.has('mem-prealloc'),
     vcpuCount: args.integer('smp', 0, MAX_VCPUS),
     ramImagePath: args.text('ram-image'),
     timeoutMs: args.integer('timeout', 1),

@@ -22,6 +22,8 @@ export interface ReceiveOptions {
   readonly hostPageByName: ReadonlyMap<string, number>;
   /** The whole layout; undefined learns it from the stream. */
   readonly layout: readonly RamBlockSpec[] | undefined;
+  /** Whether the kernel is to commit all RAM when it is made: at once with a given layout, else at the RAM list. */
+  readonly preallocates: boolean;
   /** Whether devices that we cannot load are kept unread instead of refused. */
   readonly acceptsUnknownDevices: boolean;
   /** Whether to answer host page negotiation. */

@@ -1,7 +1,7 @@
 // Thread that drives an incoming migration: owns the channels, decodes, places, and answers.
 import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
-import { RamImage } from '../machine/ram-block.ts';
+import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
@@ -29,6 +29,8 @@ const hostPages = new HostPages({
   layout: options.layout,
 });
 
+/** Made before a source connects, so that committing it delays nobody. */
+let preallocated: RamImage | undefined;
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
@@ -50,6 +52,12 @@ function settle(error: unknown): void {
   resolveSettled(error);
 }
 
+let closed!: () => void;
+/** Resolves when the source has closed the main channel, or it broke. */
+const sourceClosed = new Promise<void>((resolve) => {
+  closed = resolve;
+});
+
 function post(message: ToMain): void {
   parentPort!.postMessage(message);
 }
@@ -63,7 +71,8 @@ const migration = new IncomingMigration(
   {
     reply: (name, values) => port.send(encodeReturnPath(name, values as never)),
     createRam(blocks) {
-      const ram = RamImage.allocate(blocks, 'missing');
+      // A stream may name only some of the blocks of the layout.
+      const ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
       post({ kind: 'ram', ram: ram.shared });
       return ram;
     },
@@ -73,6 +82,12 @@ const migration = new IncomingMigration(
   },
   { cell, board: new FaultBoard(shared.board) },
 );
+
+function allocateRam(blocks: readonly RamBlockSpec[]): RamImage {
+  const ram = RamImage.allocate(blocks, 'missing');
+  if (options.preallocates) for (const block of ram.blocks) block.commit();
+  return ram;
+}
 
 /** Runs one turn of the migration; what it throws ends it. */
 function take(action: () => void): void {
@@ -94,8 +109,14 @@ function readMain(from: Channel): void {
       rate.add(end - start, monotonicNs());
       take(() => migration.push(input, start, end));
     },
-    end: () => take(() => migration.end()),
-    error: settle,
+    end() {
+      closed();
+      take(() => migration.end());
+    },
+    error(error) {
+      closed();
+      settle(error);
+    },
   });
 }
 
@@ -106,7 +127,7 @@ function readPreempt(from: Channel): void {
       rate.add(end - start, monotonicNs());
       take(() => migration.pushPreempt(input, start, end));
     },
-    end: () => undefined, // the main channel tells whether that was too early
+    end: () => take(() => migration.endPreempt()),
     error: settle,
   });
 }
@@ -120,6 +141,7 @@ async function open(): Promise<ReplayChannel | undefined> {
     }
     return replay;
   }
+  if (options.preallocates && options.layout !== undefined) preallocated = allocateRam(options.layout);
   listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
   channel = await listener.accept();
@@ -142,7 +164,7 @@ async function acceptSoon(from: Listener): Promise<Channel> {
 
 function watchSilence(): NodeJS.Timeout {
   return setInterval(() => {
-    if (migration.hasEof || performance.now() - lastBytesMs < options.timeoutMs) return;
+    if (!migration.awaitsSource || performance.now() - lastBytesMs < options.timeoutMs) return;
     settle(
       new TransportError(
         'peer-silent',
@@ -189,7 +211,8 @@ async function leave(error: unknown): Promise<void> {
       // Then the source will find out by itself.
     }
     port.close();
-    await Promise.race([channel.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
+    const left = channel.end().then(() => sourceClosed);
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, LINGER_MS))]);
   }
   port.close();
   preemptChannel?.destroy();

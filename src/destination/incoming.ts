@@ -28,6 +28,7 @@ export class IncomingMigration implements StreamSink {
   readonly #preempt: PreemptIntake | undefined;
   #placer: PagePlacer | undefined;
   #hasReturnPath = false;
+  #hasRun = false;
   #summary = 0;
   #isGuestRunning = false;
 
@@ -41,7 +42,7 @@ export class IncomingMigration implements StreamSink {
     this.#cell = shared.cell;
     this.#board = shared.board;
     this.#decoder = new StreamDecoder(this, { profile: options.profile, begins: 'header', stream: 'main' });
-    if (options.preempt) this.#preempt = new PreemptIntake();
+    if (options.preempt) this.#preempt = new PreemptIntake(options.profile);
   }
 
   /** Whether the source knows the extension, so that it may be told a reason. */
@@ -54,9 +55,9 @@ export class IncomingMigration implements StreamSink {
     return this.#decoder.position;
   }
 
-  /** Whether EOF has come on the main channel. */
-  get hasEof(): boolean {
-    return this.#decoder.hasEnded;
+  /** Whether something of the source is still to come, so that its silence is an error. */
+  get awaitsSource(): boolean {
+    return !this.#decoder.hasEnded || this.#preempt?.isAwaited === true;
   }
 
   /** Takes bytes of the main channel. @throws MigrationError that ends the migration */
@@ -83,6 +84,11 @@ export class IncomingMigration implements StreamSink {
   pushPreempt(input: Uint8Array, start: number, end: number): void {
     this.#preempt!.push(input, start, end);
     this.#finishIfAllHasCome();
+  }
+
+  /** The preempt channel has ended. @throws TransportError `truncated` unless all that it must bring has come */
+  endPreempt(): void {
+    this.#preempt!.end();
   }
 
   /** The loader has performed a run: the guest lives here now. */
@@ -202,6 +208,7 @@ export class IncomingMigration implements StreamSink {
         this.#listen();
         return;
       case 'POSTCOPY_RUN':
+        this.#hasRun = true;
         this.#effects.load([{ kind: 'run', event: 'run' }]);
         return;
       case 'PACKAGED':
@@ -233,12 +240,15 @@ export class IncomingMigration implements StreamSink {
     }
   }
 
+  #checkReturnPath(): void {
+    if (this.#hasReturnPath) return;
+    throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', {
+      rule: 'D22',
+    });
+  }
+
   #ping(value: number): void {
-    if (!this.#hasReturnPath) {
-      throw new StateError('no-return-path', 'expected OPEN_RETURN_PATH before PING, found PING', {
-        rule: 'D22',
-      });
-    }
+    this.#checkReturnPath();
     if (value === NEGOTIATION_COOKIE && this.#options.negotiate && this.#cell.state === 'none') {
       for (const answer of this.#options.hostPages.answers()) this.#effects.reply('HOST_PAGE', answer);
       this.#decoder.extension = true;
@@ -248,6 +258,7 @@ export class IncomingMigration implements StreamSink {
 
   #advise({ pageSizeSummary, targetPageSize }: { pageSizeSummary: number; targetPageSize: number }): void {
     this.#cell.advance('advise');
+    this.#forgetEarlyPages();
     if (pageSizeSummary === 0 && targetPageSize === 0) {
       throw new ProtocolError('bad-advise', 'expected an ADVISE for RAM (16 bytes), found an empty one', {
         rule: 'D25',
@@ -262,6 +273,18 @@ export class IncomingMigration implements StreamSink {
       );
     }
     this.#summary = pageSizeSummary;
+  }
+
+  /** On ADVISE all RAM is empty (rule D32): QEMU throws away what came before it, and no source sends anything. */
+  #forgetEarlyPages(): void {
+    const { tally } = this;
+    if (tally === undefined) return;
+    if (this.#options.profile === 'strict') {
+      throw new StateError('late-advise', 'expected ADVISE before the RAM list, found it after', {
+        rule: 'S4',
+      });
+    }
+    for (const { ram } of tally.blocks) tally.discard(ram.name, [{ start: 0, length: ram.lengthBytes }]);
   }
 
   #listen(): void {
@@ -285,8 +308,10 @@ export class IncomingMigration implements StreamSink {
   #loadItems(record: PackageRecord): LoadItem[] {
     switch (record.name) {
       case 'PING':
+        this.#checkReturnPath();
         return [{ kind: 'ping', value: record.value }];
       case 'POSTCOPY_RUN':
+        this.#hasRun = true;
         return [{ kind: 'run', event: 'run' }];
       case 'DEVICE_STATE':
         return [{ kind: 'device', device: record }];
@@ -297,6 +322,11 @@ export class IncomingMigration implements StreamSink {
 
   #endOfStream(): void {
     const { state } = this.#cell;
+    if (state === 'listening' && !this.#hasRun) {
+      // Nothing would ever run the guest, and both ends would wait.
+      const message = 'expected RUN before the end of the stream, found EOF';
+      throw new StateError('end-before-run', message, { rule: 'S15', state });
+    }
     if (state === 'listening' || state === 'running') {
       this.#decoder.ignoresRest = true;
     } else {
@@ -309,11 +339,9 @@ export class IncomingMigration implements StreamSink {
 
   /** SHUT only after the device state is loaded (rule D95), and after the preempt channel has ended (rule D103). */
   #finishIfAllHasCome(): void {
-    const hasAll =
-      this.#decoder.hasEnded &&
-      this.#isGuestRunning &&
-      (this.#preempt === undefined || this.#preempt.hasEnded || !this.tally?.isPostcopy);
-    if (!hasAll || this.isComplete) return;
+    if (this.isComplete || !this.#decoder.hasEnded || !this.#isGuestRunning) return;
+    this.#preempt?.checkEnd();
+    if (this.#preempt?.isAwaited === true) return;
     this.#checkComplete();
     this.#cell.advance('end');
     this.isComplete = true;

@@ -71,6 +71,8 @@ export class PagePlacer {
   /** Copies bytes of the page begun last to where they belong. */
   pageBytes(input: Uint8Array, start: number, end: number, at: number): void {
     const block = this.#block!;
+    // Between two pieces of a page another channel may have placed its host page.
+    if (at > 0 && this.#open !== undefined) this.#checkNotPlaced(this.#open);
     block.ram.copyIn(this.#page * TARGET_PAGE_BYTES + at, input, start, end);
     if (at + end - start === TARGET_PAGE_BYTES) this.#complete(block);
   }
@@ -101,7 +103,8 @@ export class PagePlacer {
   dropPartial(): void {
     const open = this.#open;
     this.#open = undefined;
-    if (open === undefined) return;
+    // What the other channel has placed is the guest's.
+    if (open === undefined || open.block.ram.pageState(open.hostPage) === PAGE_STATE.PRESENT) return;
     if (this.#isBodyOpen) open.block.ram.zeroTargetPage(this.#page);
     open.block.ram.dropPartial(open.hostPage);
     open.block.forget(open.hostPage, 1);
@@ -126,6 +129,9 @@ export class PagePlacer {
         `expected the rest of ${describe(open.block, open.hostPage)}, of which ${open.recordCount} of ${open.block.pagesPerHostPage} target pages have come, found ${describe(block, hostPage)}`,
         { rule: 'D79' },
       );
+    } else if (this.#options.profile !== 'strict') {
+      // Strict has no need of it: whoever places a page has sent each of its target pages, and none may come again.
+      this.#checkNotPlaced(open);
     }
     if (this.#options.profile === 'strict' && block.ram.received.test(this.#page)) {
       this.#tally.duplicatePages += 1;
@@ -137,18 +143,25 @@ export class PagePlacer {
     }
   }
 
+  /** Refuses to go on with a host page that the other channel has placed meanwhile: a vCPU may have written it. */
+  #checkNotPlaced({ block, hostPage }: OpenPage): void {
+    if (block.ram.pageState(hostPage) !== PAGE_STATE.PRESENT) return;
+    this.#open = undefined;
+    this.#refusePresent(block, hostPage);
+  }
+
+  #refusePresent(block: BlockTally, hostPage: number): never {
+    this.#tally.duplicatePages += 1;
+    throw new StateError(
+      'page-already-present',
+      `expected each page once, found ${describe(block, hostPage)} again`,
+      { rule: 'D83' },
+    );
+  }
+
   #begin(block: BlockTally, hostPage: number): void {
     const state = block.ram.pageState(hostPage);
-    if (state === PAGE_STATE.PRESENT) {
-      this.#tally.duplicatePages += 1;
-      throw new StateError(
-        'page-already-present',
-        `expected each page once, found ${describe(block, hostPage)} again`,
-        {
-          rule: 'D83',
-        },
-      );
-    }
+    if (state === PAGE_STATE.PRESENT) this.#refusePresent(block, hostPage);
     // Reading the clock costs as much as placing a small page, so only pages that somebody may wait for are timed.
     const isTimed = block.pagesPerHostPage > 1 || state === PAGE_STATE.REQUESTED;
     this.#open = { block, hostPage, recordCount: 0, firstByteNs: isTimed ? this.#options.nowNs() : 0 };

@@ -1,20 +1,23 @@
 // Takes the preempt channel: page records only, with a CONTINUE memory and a host page under way of its own (rule D102).
-import { ProtocolError, StateError } from '../errors.ts';
+import { ProtocolError, StateError, TransportError } from '../errors.ts';
 import { locate } from '../protocol/locate.ts';
+import type { Profile } from '../protocol/profile.ts';
 import { RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.ts';
 import type { PagePlacer } from './page-placer.ts';
 import type { RamTally } from './ram-tally.ts';
 
 /** The preempt channel of an incoming migration. */
 export class PreemptIntake {
-  /** Whether EOS has come, which ends the channel. */
-  hasEnded = false;
+  #hasEnded = false;
   readonly #decoder: RamRecordDecoder;
   #tally: RamTally | undefined;
   #placer: PagePlacer | undefined;
   #position = 0;
+  #isClosed = false;
+  readonly #profile: Profile;
 
-  constructor() {
+  constructor(profile: Profile) {
+    this.#profile = profile;
     this.#decoder = new RamRecordDecoder(this.#sink());
   }
 
@@ -34,6 +37,29 @@ export class PreemptIntake {
     this.#placer?.dropPartial();
   }
 
+  /** 7.2 waits for EOS; newer sources send none, and the channel has done its work when all pages are there (rule D103). */
+  get isAwaited(): boolean {
+    if (this.#hasEnded || this.#tally?.isPostcopy !== true) return false;
+    return this.#profile !== '10.x' || !this.#tally.isWhole;
+  }
+
+  /** The source has closed the channel. */
+  end(): void {
+    this.#isClosed = true;
+    this.checkEnd();
+  }
+
+  /** @throws TransportError `truncated` if the channel was closed before it brought all that it must */
+  checkEnd(): void {
+    if (!this.#isClosed || !this.isAwaited) return;
+    const partial = this.partial === undefined ? '' : `; ${this.partial}`;
+    throw new TransportError('truncated', `expected EOS on the preempt channel, found its end${partial}`, {
+      offset: this.#position,
+      stream: 'preempt',
+      rule: 'D103',
+    });
+  }
+
   /** Takes bytes. @throws MigrationError with the offset in this channel */
   push(input: Uint8Array, start: number, end: number): void {
     try {
@@ -46,7 +72,7 @@ export class PreemptIntake {
     } catch (error) {
       throw locate(error, { offset: this.#decoder.recordOffset, stream: 'preempt' });
     }
-    if (this.#decoder.ended) this.hasEnded = true;
+    if (this.#decoder.ended) this.#hasEnded = true;
   }
 
   #sink(): RamSink {

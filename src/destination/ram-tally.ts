@@ -74,6 +74,11 @@ export class RamTally {
     this.blocks = ram.blocks.map((block, index) => new BlockTally(block, index));
   }
 
+  /** Whether every host page is present. */
+  get isWhole(): boolean {
+    return this.blocks.every((block) => block.missingCount === 0);
+  }
+
   find(name: string): BlockTally | undefined {
     return this.blocks.find((block) => block.ram.name === name);
   }

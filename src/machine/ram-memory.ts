@@ -19,6 +19,13 @@ const SEGMENT_PAGE_MASK = 2 ** SEGMENT_PAGES_LOG2 - 1;
 /** `Uint8Array.fill` on shared memory writes byte by byte (3 GB/s); copying a page of zeros reaches 20. */
 const ZERO_PAGE = new Uint8Array(TARGET_PAGE_BYTES);
 const HASH_STEP_BYTES = 16 * 2 ** 20;
+/**
+ * V8 copies from and to shared memory word by word if both ends are equally aligned, and else byte by byte, which takes
+ * three times as long. Page bodies stand at any offset of what a socket gave, so those pass through a page that is not
+ * shared: there a copy is a memmove. Per thread, as modules are.
+ */
+const WORD_BYTES = 8;
+const STEPPING_STONE = Buffer.allocUnsafeSlow(TARGET_PAGE_BYTES + WORD_BYTES);
 const copyBytes = Buffer.prototype.copy;
 
 /**
@@ -58,7 +65,7 @@ export class RamMemory {
   }
 
   /**
-   * Copies bytes start..end of `chunk` to `offsetBytes`: one copy. They must lie within one target page.
+   * Copies bytes start..end of `chunk` to `offsetBytes`. They must lie within one target page.
    * Throws MemoryMapError `out-of-range`.
    */
   copyIn(offsetBytes: number, chunk: Uint8Array, start: number, end: number): void {
@@ -78,7 +85,25 @@ export class RamMemory {
     }
     if (lengthBytes === 0) return;
     const segment = Math.floor(offsetBytes / SEGMENT_BYTES);
-    copyBytes.call(chunk, this.#bytes[segment]!, offsetBytes - segment * SEGMENT_BYTES, start, end);
+    const to = offsetBytes - segment * SEGMENT_BYTES;
+    if (isEquallyAligned(chunk.byteOffset + start, to)) {
+      copyBytes.call(chunk, this.#bytes[segment]!, to, start, end);
+      return;
+    }
+    const at = to % WORD_BYTES;
+    copyBytes.call(chunk, STEPPING_STONE, at, start, end);
+    STEPPING_STONE.copy(this.#bytes[segment]!, to, at, at + lengthBytes);
+  }
+
+  /**
+   * Has the kernel commit all of a block that nobody has used yet, by writing a zero to each of its pages; else it does
+   * so at the first write to each, which costs more than copying a page.
+   */
+  commit(): void {
+    for (const words of this.#signedWords) {
+      for (let at = 0; at < words.length; at += TARGET_PAGE_WORDS) words[at] = 0;
+      words[words.length - 1] = 0;
+    }
   }
 
   /** Overwrites target page `index` with zeros. */
@@ -93,7 +118,12 @@ export class RamMemory {
     if (!(at >= 0 && at + TARGET_PAGE_BYTES <= into.length)) {
       throw new MemoryMapError('out-of-range', `no room for a target page at ${at} of ${into.length} bytes`);
     }
-    segment.copy(into, at, from, from + TARGET_PAGE_BYTES);
+    if (isEquallyAligned(into.byteOffset + at, from)) {
+      segment.copy(into, at, from, from + TARGET_PAGE_BYTES);
+      return;
+    }
+    segment.copy(STEPPING_STONE, 0, from, from + TARGET_PAGE_BYTES);
+    STEPPING_STONE.copy(into, at, 0, TARGET_PAGE_BYTES);
   }
 
   /** A view of target page `index`: shared, so what it shows may change. */
@@ -153,4 +183,9 @@ export class RamMemory {
   #offsetInSegment(index: number): number {
     return (index & SEGMENT_PAGE_MASK) * TARGET_PAGE_BYTES;
   }
+}
+
+/** Segments begin at a multiple of the word, so that an offset in one tells its alignment. */
+function isEquallyAligned(address: number, offset: number): boolean {
+  return (address - offset) % WORD_BYTES === 0;
 }

@@ -43,10 +43,16 @@ export class OutgoingStream {
   nowNs = 0;
   readonly #batch = new RecordBatch();
   #isInsideRamPayload = false;
+  /** The same as the peer sees it, before and after the bytes of the last step. */
+  #wasInsideBeforeStep = false;
+  #isInsideAfterStep = false;
 
-  /** Whether a ram section has begun and not ended, so that nothing but its records may follow. */
-  get isInsideRamPayload(): boolean {
-    return this.#isInsideRamPayload;
+  /**
+   * Whether what the peer got ends inside a ram section. There a command would be read as a page, and outside of it the
+   * end of a payload would be read as EOF. `isLastStepSent` tells whether the peer got the bytes of the last step.
+   */
+  isInsideRamPayload(isLastStepSent: boolean): boolean {
+    return isLastStepSent ? this.#isInsideAfterStep : this.#wasInsideBeforeStep;
   }
 
   /** Whether it is time to flush. */
@@ -101,6 +107,8 @@ export class OutgoingStream {
 
   *#emit(bytes: Uint8Array, sendClass: SendClass): Steps {
     this.counters.wireBytes += bytes.length;
+    this.#wasInsideBeforeStep = this.#isInsideAfterStep;
+    this.#isInsideAfterStep = this.#isInsideRamPayload;
     this.nowNs = yield { do: 'send', bytes, class: sendClass };
   }
 }

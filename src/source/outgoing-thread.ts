@@ -36,6 +36,8 @@ returnPath.extension = data.options.negotiate;
 let channel: Channel | undefined;
 let failure: unknown;
 let wake: (() => void) | undefined;
+/** Whether the bytes of the last step are on their way. */
+let isStepSent = true;
 let guestStoppedNs: number | null = null;
 let rate = new WireRate(monotonicNs());
 
@@ -99,6 +101,7 @@ function listenToReturnPath(to: Channel): void {
 /** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
 async function write(bytes: Uint8Array): Promise<void> {
   let isWritten = false;
+  isStepSent = true;
   channel!.write(bytes).then(
     () => {
       isWritten = true;
@@ -144,6 +147,7 @@ async function perform(
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
   } else {
+    isStepSent = false;
     const limit =
       step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
     const pauseMs = limit?.pauseMs(step.bytes.length, performance.now()) ?? 0;
@@ -184,7 +188,7 @@ async function migrate(): Promise<void> {
 
 async function leave(error: unknown): Promise<void> {
   const reason = error instanceof Error ? error.message : String(error);
-  const farewell = channel === undefined ? undefined : migration.farewell(reason);
+  const farewell = channel === undefined ? undefined : migration.farewell(reason, isStepSent);
   if (farewell !== undefined) {
     const late = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS));
     await Promise.race([channel!.write(farewell).then(() => channel!.end()), late]).catch(() => undefined);
@@ -233,7 +237,9 @@ const progress = setInterval(() => {
 let ending: unknown;
 try {
   await migrate();
-  await channel!.end();
+  // A destination that has said SHUT has nothing more to say: one that stays connected must not hold us.
+  await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
+  channel!.destroy();
 } catch (error) {
   ending = error;
   const isCancelled = error instanceof MigrationError && error.code === 'cancelled';

@@ -13,7 +13,8 @@ import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
 import { type BlockPlacement, decidePlacement, type GuestPages } from './negotiation.ts';
 import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './outgoing-states.ts';
 import { type OutgoingCounters, OutgoingStream, type Steps } from './outgoing-stream.ts';
-import { PageOrder, type PageUnit, type PlacedBlock } from './page-order.ts';
+import { appendDirtyPages, PageFeed } from './page-feed.ts';
+import { PageOrder, type PlacedBlock } from './page-order.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -104,13 +105,13 @@ export class OutgoingMigration {
   }
 
   /**
-   * The bytes that tell a destination with the extension why we leave; undefined for any other. They may follow what
-   * the last step sent, and nothing may follow them.
+   * The bytes that tell a destination with the extension why we leave; undefined for any other. They follow what was
+   * sent, and nothing may follow them. `isLastStepSent` tells whether that includes the bytes of the last step.
    */
-  farewell(reason: string): Uint8Array | undefined {
+  farewell(reason: string, isLastStepSent: boolean): Uint8Array | undefined {
     if (!this.isNegotiated) return undefined;
     const command = encodeCommand('REASON', { text: reason });
-    return this.#stream.isInsideRamPayload ? joinBytes([ramPayloadEnd(), command]) : command;
+    return this.#stream.isInsideRamPayload(isLastStepSent) ? joinBytes([ramPayloadEnd(), command]) : command;
   }
 
   /**
@@ -173,7 +174,7 @@ export class OutgoingMigration {
     yield* stream.send(encodePreamble(machine));
     this.#enterPhase('setup');
     const first = negotiate && postcopyRam ? NEGOTIATION_COOKIE : PING.SETUP;
-    yield* stream.send(encodeCommand('PING', { value: first }));
+    yield* stream.send(this.#ping(first));
     // An advising source that negotiates must know the answers first; QEMU's goes on without waiting for any PONG.
     if (first === NEGOTIATION_COOKIE)
       yield* this.#awaitReturnPath('PONG', () => this.#returnPath.hasPong(first));
@@ -232,12 +233,11 @@ export class OutgoingMigration {
     const stream = this.#stream;
     yield* stream.beginRamPayload(section, 'precopy');
     for (const block of this.#ram.blocks) {
-      for (let page = block.dirty.nextSet(0); page !== -1; page = block.dirty.nextSet(page + 1)) {
-        stream.appendPage(block, page);
-        stream.counters.precopyPages += 1;
-        if (!stream.isFull) continue;
+      let page = appendDirtyPages(stream, block, 0);
+      while (page !== -1) {
         yield* stream.flush('precopy');
         estimator?.onProgress({ nowNs: stream.nowNs, bytesSent: stream.counters.wireBytes });
+        page = appendDirtyPages(stream, block, page);
       }
     }
     yield* stream.endRamPayload('precopy');
@@ -253,6 +253,7 @@ export class OutgoingMigration {
     yield* stream.write(encodeSection('EOF', {}));
     // The destination runs the guest when it has read EOF, so it is given away before that byte can be on its way.
     this.advance('eof-leaves');
+    this.#returnPath.expectShut();
     yield* stream.send(encodeSection('VMDESCRIPTION', { json: describeDevices(this.devices) }));
   }
 
@@ -269,35 +270,30 @@ export class OutgoingMigration {
     }
     stream.counters.discardedPages = this.remainingPages;
     stream.forgetBlock();
-    yield* stream.send(encodeCommand('PING', { value: PING.BEFORE_PACKAGE }));
+    yield* stream.send(this.#ping(PING.BEFORE_PACKAGE));
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
     const order = new PageOrder(blocks);
     this.#order = order;
     this.advance('package-leaves');
-    yield* stream.send(encodePackage(this.devices));
-    yield* stream.send(encodeCommand('PING', { value: PING.AFTER_PACKAGE }));
+    yield* stream.send(encodePackage(this.devices, this.#ping(PING.IN_PACKAGE)));
+    yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
     yield* stream.beginRamPayload('SECTION_PART', 'background');
-    for (let unit = order.next(); unit !== undefined; unit = order.next()) yield* this.#sendUnit(unit, order);
+    const feed = new PageFeed(order, stream);
+    for (let sendClass = feed.fill(); sendClass !== undefined; sendClass = feed.fill()) {
+      yield* stream.flush(sendClass);
+    }
     yield* stream.endRamPayload('background');
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
+    this.#returnPath.expectShut();
     yield* stream.send(encodeSection('EOF', {}));
     this.#enterPhase('await-shut');
   }
 
-  /** A placement page, whole and contiguous (rule S18). */
-  *#sendUnit({ block, firstPage, pageCount, isRequested }: PageUnit, order: PageOrder): Steps {
-    const stream = this.#stream;
-    const sendClass = isRequested ? 'requested' : 'background';
-    for (let page = firstPage; page < firstPage + pageCount; page += 1) {
-      stream.appendPage(block.ram, page);
-      if (stream.isFull) yield* stream.flush(sendClass);
-    }
-    if (isRequested) stream.counters.requestedPages += pageCount;
-    else stream.counters.backgroundPages += pageCount;
-    // A vCPU waits for it, and a batch that already holds some of it must not wait for more.
-    if (isRequested || order.hasRequests) yield* stream.flush(sendClass);
+  #ping(value: number): Uint8Array {
+    this.#returnPath.expectPong(value);
+    return encodeCommand('PING', { value });
   }
 
   *#awaitReturnPath(what: string, isHere: () => boolean): Steps {

@@ -1,8 +1,14 @@
 // Decides which placement page goes next after the switchover: requested ones first, then the background scan.
-import { MemoryMapError, ProtocolError } from '../errors.ts';
+import { LimitError, MemoryMapError, ProtocolError } from '../errors.ts';
 import type { RamBlock } from '../machine/ram-block.ts';
 import { hex } from '../protocol/bytes.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+
+/**
+ * So many requests may wait: a destination asks once for each page that a vCPU waits for, and again for those after a
+ * recovery. More is a flood, which must not fill our memory.
+ */
+export const REQUEST_LIMIT = 65_536;
 
 /** A block and how it is placed. */
 export interface PlacedBlock {
@@ -50,7 +56,7 @@ export class PageOrder {
    * Queues a request. `name` is undefined in REQ_PAGES, which means the block last named.
    *
    * @throws MemoryMapError `request-unaligned` (S22), `unknown-block` (S24) or `request-overrun` (S25), ProtocolError
-   * `no-block-named` (S23)
+   * `no-block-named` (S23), LimitError `too-many-requests`
    */
   request(name: string | undefined, start: number, lengthBytes: number): void {
     this.requestCount += 1;
@@ -81,6 +87,12 @@ export class PageOrder {
         'request-overrun',
         `${where}: expected at most ${hex(block.ram.lengthBytes)}, the length of '${block.ram.name}'`,
         { rule: 'S25' },
+      );
+    }
+    if (this.#requests.length >= REQUEST_LIMIT) {
+      throw new LimitError(
+        'too-many-requests',
+        `${where}: expected at most ${REQUEST_LIMIT} to wait, found more`,
       );
     }
     const nextPage = start / TARGET_PAGE_BYTES;

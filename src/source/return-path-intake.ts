@@ -1,6 +1,8 @@
 // What has come on the return path, checked: answers, PONGs, requests, SHUT and the destination's reason.
-import { ProtocolError, StateError } from '../errors.ts';
+import { LimitError, ProtocolError, StateError } from '../errors.ts';
+import { hex } from '../protocol/bytes.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
+import { RAM_BLOCK_LIMIT } from '../protocol/ram-record-decoder.ts';
 import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import type { HostPageAnswer } from './negotiation.ts';
 
@@ -18,6 +20,8 @@ export class ReturnPathIntake {
   readonly answers: HostPageAnswer[] = [];
   /** Whether SHUT 0 has come. */
   hasShut = false;
+  #expectsShut = false;
+  readonly #pings = new Set<number>();
   readonly #pongs = new Set<number>();
   readonly #events: ReturnPathEvents;
 
@@ -30,11 +34,21 @@ export class ReturnPathIntake {
     return this.#pongs.has(value);
   }
 
+  /** A PING with this value leaves. */
+  expectPong(value: number): void {
+    this.#pings.add(value);
+  }
+
+  /** EOF leaves: the answer is SHUT. */
+  expectShut(): void {
+    this.#expectsShut = true;
+  }
+
   /** Takes a message. @throws MigrationError for what makes the return path bad */
   take(record: ReturnPathRecord): void {
     switch (record.name) {
       case 'PONG':
-        this.#pongs.add(record.value);
+        this.#takePong(record.value);
         return;
       case 'HOST_PAGE':
         this.#takeAnswer(record);
@@ -46,11 +60,7 @@ export class ReturnPathIntake {
         this.#events.onRequest(undefined, record.start, record.length);
         return;
       case 'SHUT':
-        if (record.value !== 0) {
-          const message = `expected SHUT 0, found SHUT ${record.value}`;
-          throw new ProtocolError('destination-failed', message, { rule: 'S29' });
-        }
-        this.hasShut = true;
+        this.#takeShut(record.value);
         return;
       case 'REASON':
         this.#events.onReason(record.text);
@@ -71,10 +81,40 @@ export class ReturnPathIntake {
     }
   }
 
+  /** Each PING is answered once; in which order does not matter. */
+  #takePong(value: number): void {
+    if (!this.#pings.has(value) || this.#pongs.has(value)) {
+      const found = this.#pongs.has(value) ? 'a second one' : 'one';
+      const message = `expected one PONG for each PING, found ${found} with ${hex(value)}`;
+      throw new ProtocolError('unexpected-pong', message, { rule: 'D22' });
+    }
+    this.#pongs.add(value);
+  }
+
+  #takeShut(value: number): void {
+    if (value !== 0) {
+      throw new ProtocolError('destination-failed', `expected SHUT 0, found SHUT ${value}`, { rule: 'S29' });
+    }
+    if (!this.#expectsShut) {
+      throw new StateError('early-shut', 'expected SHUT after EOF was sent, found it before', {
+        rule: 'D95',
+      });
+    }
+    this.hasShut = true;
+  }
+
   #takeAnswer(answer: HostPageAnswer): void {
+    if (!this.#pings.has(NEGOTIATION_COOKIE)) {
+      const message = 'expected no HOST_PAGE before the cookie was sent, found one';
+      throw new StateError('unexpected-host-page', message, { rule: 'N2' });
+    }
     if (this.hasPong(NEGOTIATION_COOKIE)) {
       const message = 'expected HOST_PAGE before the PONG that closes the list, found it after';
       throw new StateError('late-host-page', message, { rule: 'N5' });
+    }
+    if (this.answers.length > RAM_BLOCK_LIMIT) {
+      const message = `expected at most ${RAM_BLOCK_LIMIT} HOST_PAGE messages, found more`;
+      throw new LimitError('too-many-host-pages', message, { rule: 'N4' });
     }
     this.answers.push(answer);
   }

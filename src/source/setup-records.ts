@@ -61,11 +61,11 @@ export function encodeRamStart(
 }
 
 /** LISTEN, the devices, a PING and RUN, in a package (rule S15). */
-export function encodePackage(devices: readonly DeviceSection[]): Uint8Array {
+export function encodePackage(devices: readonly DeviceSection[], ping: Uint8Array): Uint8Array {
   const blob = joinBytes([
     encodeCommand('POSTCOPY_LISTEN', {}),
     encodeDevices(devices),
-    encodeCommand('PING', { value: PING.IN_PACKAGE }),
+    ping,
     encodeCommand('POSTCOPY_RUN', {}),
   ]);
   return joinBytes([encodeCommand('PACKAGED', { length: blob.length }), blob]);
