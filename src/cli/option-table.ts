@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util';
 import { OptionError } from '../errors.ts';
 import { isPowerOfTwo, parseByteSize } from '../machine/byte-size.ts';
+import { MAX_HOST_PAGE_BYTES } from '../machine/ram-block.ts';
+import { TARGET_PAGE_BYTES } from '../machine/ram-memory.ts';
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -117,7 +119,7 @@ export function parseSize(name: string, text: string): number {
 /** A page size in bytes as the value of an option. @throws OptionError `bad-option-value` */
 export function parsePageSize(name: string, text: string): number {
   const bytes = parseSize(name, text);
-  if (isPowerOfTwo(bytes) && bytes >= LEAST_PAGE_BYTES && bytes <= LARGEST_PAGE_BYTES) return bytes;
+  if (isPowerOfTwo(bytes) && bytes >= TARGET_PAGE_BYTES && bytes <= MAX_HOST_PAGE_BYTES) return bytes;
   throw badValue(name, 'a power of two from 4K to 16G', text);
 }
 
@@ -126,9 +128,6 @@ export function badValue(name: string, expected: string, found: string): OptionE
   return new OptionError('bad-option-value', `--${name}: expected ${expected}, found '${found}'`);
 }
 
-/** Pages that a host or guest may have. */
-const LEAST_PAGE_BYTES = 4096;
-const LARGEST_PAGE_BYTES = 16 * 2 ** 30;
 const NAME_COLUMN = 32;
 const WIDTH = 100;
 

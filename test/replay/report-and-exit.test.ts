@@ -22,6 +22,7 @@ t.test('a report that comes in the same turn as the end of its thread', async (t
       negotiate: true,
       preempt: false,
       vcpuCount: 0,
+      preallocates: false,
       ramImagePath: undefined,
       timeoutMs: 1000,
       keepsFaults: false,
