@@ -49,6 +49,7 @@ export class GuestError extends MigrationError {}
 export class OptionError extends MigrationError {}
 
 const CLASSES = {
+  MigrationError,
   ProtocolError,
   LimitError,
   StateError,
