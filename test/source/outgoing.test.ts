@@ -5,7 +5,7 @@ import { RamImage } from '../../src/machine/ram-block.ts';
 import { NEGOTIATION_COOKIE } from '../../src/protocol/negotiation-messages.ts';
 import type { OutgoingOptions } from '../../src/source/outgoing.ts';
 import { filledImage, guestDevices, joinCores } from '../adversary/recorded-migration.ts';
-import { type IncomingRig, thrownBy } from '../destination/incoming-rig.ts';
+import { thrownBy } from '../destination/incoming-rig.ts';
 import { type DriveHooks, OutgoingRig } from './drive-outgoing.ts';
 import { outline } from './list-records.ts';
 
