@@ -1,5 +1,4 @@
 // Runs the destination of a migration from its first connection to its result.
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type ErrorRecord, MigrationError, toErrorRecord } from '../errors.ts';
 import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
@@ -96,6 +95,8 @@ export class Destination {
     };
     const worker = new Worker(INCOMING_ENTRY, { workerData: data, name: 'incoming' });
     this.#worker = worker;
+    // Asked for now: a thread that ends at once gives its last message and `exit` in the same turn.
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
     const report = new Promise<IncomingReport>((resolve, reject) => {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'done') resolve(message.report);
@@ -104,7 +105,7 @@ export class Destination {
       worker.once('error', reject);
     });
     const done = await report;
-    await once(worker, 'exit');
+    await exited;
     this.#worker = undefined;
     return done;
   }

@@ -1,5 +1,4 @@
 // Runs the source of a migration: builds the guest, lets it run, sends it, and looks after it if it stays.
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GuestError, OptionError } from '../errors.ts';
@@ -164,6 +163,8 @@ export class Source {
     const worker = new Worker(OUTGOING_ENTRY, { workerData: data, name: 'outgoing' });
     this.#worker = worker;
     if (this.#isCancelled) this.cancel(false);
+    // Asked for now: a thread that ends at once gives its last message and `exit` in the same turn.
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
     const report = await new Promise<OutgoingReport>((resolve, reject) => {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'done') resolve(message.report);
@@ -175,7 +176,7 @@ export class Source {
       });
       worker.once('error', reject);
     });
-    await once(worker, 'exit');
+    await exited;
     this.#worker = undefined;
     return report;
   }
