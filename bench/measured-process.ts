@@ -42,11 +42,13 @@ export class MeasuredProcess {
 
   /** The first match of `pattern` in a line on stderr. @throws Error if the process ends before */
   async awaitLine(pattern: RegExp): Promise<RegExpExecArray> {
+    const lines: string[] = [];
     for await (const line of createInterface(this.child.stderr!)) {
       const match = pattern.exec(line);
       if (match !== null) return match;
+      lines.push(line);
     }
-    throw new Error(`${this.name}: expected a line like ${pattern}, found the end`);
+    throw new Error(`${this.name}: expected a line like ${pattern}, found the end after ${lines.join('\n')}`);
   }
 
   /** Waits for the end; returns what was printed on stdout, and the usage. @throws Error unless the exit code is 0 */
