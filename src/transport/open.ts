@@ -7,14 +7,17 @@ import { connectWebSocket, listenWebSocket } from './websocket-channel.ts';
 
 /** Connects to a destination. @throws TransportError, with `connect-timeout` after `timeoutMs` */
 export async function connectChannel(uri: ChannelUri, timeoutMs: number): Promise<Channel> {
-  const connecting = uri.scheme === 'ws' ? connectWebSocket(uri) : connectSocket(uri);
+  // An attempt that nobody awaits any more would keep its thread alive.
+  const abort = new AbortController();
+  const connecting =
+    uri.scheme === 'ws' ? connectWebSocket(uri, abort.signal) : connectSocket(uri, abort.signal);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(
         new TransportError('connect-timeout', `no connection with ${formatUri(uri)} within ${timeoutMs} ms`),
       );
-      connecting.then((channel) => channel.destroy()).catch(() => undefined); // it comes too late for anybody
+      abort.abort();
     }, timeoutMs);
   });
   try {

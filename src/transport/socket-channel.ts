@@ -91,8 +91,8 @@ function makeReadBuffer() {
   return { buffer, onread };
 }
 
-/** Connects to a listening peer. @throws TransportError */
-export function connectSocket(uri: SocketUri): Promise<Channel> {
+/** Connects to a listening peer, and drops the attempt when told to. @throws TransportError */
+export function connectSocket(uri: SocketUri, signal: AbortSignal): Promise<Channel> {
   const peer = formatUri(uri);
   const { buffer, onread } = makeReadBuffer();
   const target =
@@ -101,6 +101,7 @@ export function connectSocket(uri: SocketUri): Promise<Channel> {
     const socket = connect({ ...target, onread, noDelay: true, allowHalfOpen: true });
     const fail = (error: Error): void => reject(broken(peer, error));
     socket.once('error', fail);
+    signal.addEventListener('abort', () => socket.destroy(), { once: true });
     socket.once('connect', () => {
       socket.off('error', fail);
       socket.pause();

@@ -56,9 +56,16 @@ class WebSocketChannel implements Channel {
     else this.#socket.resume();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  /** In frames that the peer takes; the last one's callback comes after those before it. */
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at === 0 || at < bytes.length; at += FRAME_LIMIT_BYTES) {
+      await this.#send(bytes.subarray(at, at + FRAME_LIMIT_BYTES));
+    }
+  }
+
+  #send(frame: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#socket.send(bytes, { binary: true }, (error) => {
+      this.#socket.send(frame, { binary: true }, (error) => {
         if (error == null) resolve();
         else reject(this.#failure ?? broken(this.peer, error));
       });
@@ -77,13 +84,14 @@ class WebSocketChannel implements Channel {
   }
 }
 
-/** Connects to a listening peer. @throws TransportError */
-export function connectWebSocket(uri: WebSocketUri): Promise<Channel> {
+/** Connects to a listening peer, and drops the attempt when told to. @throws TransportError */
+export function connectWebSocket(uri: WebSocketUri, signal: AbortSignal): Promise<Channel> {
   const peer = formatUri(uri);
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(peer, { maxPayload: FRAME_LIMIT_BYTES, perMessageDeflate: false });
     const fail = (error: Error): void => reject(broken(peer, error));
     socket.once('error', fail);
+    signal.addEventListener('abort', () => socket.terminate(), { once: true });
     socket.once('open', () => {
       socket.off('error', fail);
       resolve(new WebSocketChannel(socket, peer));
