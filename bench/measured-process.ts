@@ -16,6 +16,9 @@ const REPORTER = new URL('./report-usage.js', import.meta.url);
 /** Descriptor on which report-usage.js tells the usage. */
 const USAGE_FD = 3;
 
+/** A process that takes longer hangs. */
+const LIMIT_MS = 300_000;
+
 /** A child process under measurement. */
 export class MeasuredProcess {
   readonly name: string;
@@ -39,17 +42,21 @@ export class MeasuredProcess {
 
   /** The first match of `pattern` in a line on stderr. @throws Error if the process ends before */
   async awaitLine(pattern: RegExp): Promise<RegExpExecArray> {
+    const lines: string[] = [];
     for await (const line of createInterface(this.child.stderr!)) {
       const match = pattern.exec(line);
       if (match !== null) return match;
+      lines.push(line);
     }
-    throw new Error(`${this.name}: expected a line like ${pattern}, found the end`);
+    throw new Error(`${this.name}: expected a line like ${pattern}, found the end after ${lines.join('\n')}`);
   }
 
   /** Waits for the end; returns what was printed on stdout, and the usage. @throws Error unless the exit code is 0 */
   async finish(): Promise<{ stdout: string; usage: ProcessUsage }> {
     this.child.stderr!.resume(); // what nobody reads must not fill the pipe
+    const late = setTimeout(() => this.child.kill('SIGKILL'), LIMIT_MS);
     const [code, signal] = await this.#exit;
+    clearTimeout(late);
     const [stdout, usage] = await Promise.all([this.#stdout, this.#usage]);
     if (code !== 0) {
       throw new Error(

@@ -77,8 +77,8 @@ export class HostPages {
         kind: block === 'vga.vram' ? 'device' : 'system',
       }));
     }
-    for (const entry of entries) checkAgainst(layout, entry);
-    return layout.filter((spec) => entries.some((entry) => entry.block === spec.name));
+    // In the list's order, whatever that of the layout is: it is where in the guest's RAM each block stands.
+    return entries.map((entry) => checkAgainst(layout, entry));
   }
 
   #checkField({ block, pageSize }: RamListEntry): void {
@@ -106,7 +106,7 @@ function refuseOtherSummary(summary: number, hostPages: readonly number[]): void
   );
 }
 
-function checkAgainst(layout: readonly RamBlockSpec[], { block, length }: RamListEntry): void {
+function checkAgainst(layout: readonly RamBlockSpec[], { block, length }: RamListEntry): RamBlockSpec {
   const spec = layout.find((candidate) => candidate.name === block);
   if (spec === undefined) {
     throw new MemoryMapError('unknown-block', `RAM list: expected blocks of ours, found '${block}'`, {
@@ -122,4 +122,5 @@ function checkAgainst(layout: readonly RamBlockSpec[], { block, length }: RamLis
       },
     );
   }
+  return spec;
 }
