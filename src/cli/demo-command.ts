@@ -169,6 +169,8 @@ export async function demoCommand(args: Arguments): Promise<number> {
     const value = args.text(option);
     return value === undefined ? [] : [`--${option}`, value];
   });
+  // The scenarios leave no downtime so that they reach postcopy; without it precopy would then never end.
+  if (args.text('postcopy-after') === 'never') sourceArgs.push('--downtime-limit', '300');
   const output = new Output('demo', args);
   const running = new Set<End>();
   let isCancelled = false;
