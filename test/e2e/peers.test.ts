@@ -131,7 +131,7 @@ t.test('a destination that says nothing, or closes', async (t) => {
 
   const unread = await lure(
     t,
-    ['--timeout', '300', '--no-negotiate', '--no-postcopy-ram', '--block', 'x=32M@4K'],
+    ['--timeout', '300', '--no-postcopy-ram', '--block', 'x=32M@4K'],
     (socket) => socket.pause(),
   );
   t.equal(unread.exitCode, 1);
