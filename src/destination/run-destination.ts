@@ -1,5 +1,4 @@
 // Runs the destination of a migration from its first connection to its result.
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MigrationError, toErrorRecord } from '../errors.ts';
 import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
@@ -120,6 +119,8 @@ export class Destination {
       port: this.#host.port.shared,
     };
     const worker = new Worker(INCOMING_ENTRY, { workerData: data, name: 'incoming' });
+    // Listened for from the start: a thread that ends at once has its last message and its end told in one turn.
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     this.#worker = worker;
     const report = new Promise<IncomingReport>((resolve, reject) => {
       worker.on('message', (message: ToMain) => {
@@ -129,7 +130,7 @@ export class Destination {
       worker.once('error', reject);
     });
     const done = await report;
-    await once(worker, 'exit');
+    await exited;
     this.#worker = undefined;
     return done;
   }

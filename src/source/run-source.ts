@@ -1,5 +1,4 @@
 // Runs the source of a migration: builds the guest, lets it run, sends it, and looks after it if it stays.
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GuestError, MigrationError, OptionError } from '../errors.ts';
@@ -162,6 +161,8 @@ export class Source {
       maxPostcopyBandwidth,
     };
     const worker = new Worker(OUTGOING_ENTRY, { workerData: data, name: 'outgoing' });
+    // Listened for from the start: a thread that ends at once has its last message and its end told in one turn.
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     this.#worker = worker;
     if (this.#isCancelled) this.cancel(false);
     const report = await new Promise<OutgoingReport>((resolve, reject) => {
@@ -175,7 +176,7 @@ export class Source {
       });
       worker.once('error', reject);
     });
-    await once(worker, 'exit');
+    await exited;
     this.#worker = undefined;
     return report;
   }
