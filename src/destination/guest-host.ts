@@ -17,6 +17,8 @@ import type { FromVcpuThread } from './vcpu-messages.ts';
 
 /** A vCPU that does not park within this time never will. */
 const PARK_TIMEOUT_MS = 5000;
+/** Starting a thread takes many milliseconds, and seconds where a dozen start on a loaded machine. */
+const START_TIMEOUT_MS = 30_000;
 /** vCPUs of one guest at most; the fault board has a line for each. */
 const VCPU_LIMIT = 64;
 
@@ -147,10 +149,10 @@ export class GuestHost {
         await this.#endThreads();
         this.#start(count);
       }
-      if (!(await this.#control!.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
+      if (!(await this.#control!.waitAllParkedAsync(START_TIMEOUT_MS))) {
         throw new GuestError(
           'vcpu-does-not-start',
-          `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`,
+          `a vCPU thread did not start within ${START_TIMEOUT_MS} ms`,
         );
       }
       for (const state of this.#states) this.#control!.writeState(state.index, state);

@@ -186,6 +186,7 @@ function watchSilence(): NodeJS.Timeout {
 function phaseName(): string {
   if (channel === undefined) return 'wait for a source';
   if (migration.tally === undefined) return 'setup';
+  if (cell.state === 'listening') return 'device';
   return migration.tally.isPostcopy ? 'postcopy-active' : 'precopy';
 }
 

@@ -58,6 +58,8 @@ export interface SourceEvents {
 
 const OUTGOING_ENTRY = new URL('./outgoing-thread.js', import.meta.url);
 const PARK_TIMEOUT_MS = 5000;
+/** Starting a thread takes many milliseconds, and seconds where a dozen start on a loaded machine. */
+const START_TIMEOUT_MS = 30_000;
 /** A guest that stays runs on for so long, so that its proof covers accesses after the failed migration. */
 const STAY_MS = 100;
 
@@ -139,8 +141,11 @@ export class Source {
     });
     // A vCPU that fails is seen when the guest is stopped; the thread's own error says more.
     threads.ended.catch((error: unknown) => this.#events.onWarning?.(String(error)));
-    if (!(await this.#control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
-      throw new GuestError('vcpu-does-not-start', `a vCPU thread did not start within ${PARK_TIMEOUT_MS} ms`);
+    if (!(await this.#control.waitAllParkedAsync(START_TIMEOUT_MS))) {
+      throw new GuestError(
+        'vcpu-does-not-start',
+        `a vCPU thread did not start within ${START_TIMEOUT_MS} ms`,
+      );
     }
     for (const state of states) this.#control.writeState(state.index, state);
     this.#control.run();

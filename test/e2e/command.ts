@@ -19,6 +19,12 @@ export interface Ending {
   readonly stderr: string;
 }
 
+/** What still runs; a test that gives up must not leave it behind. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A command that runs. */
 export class Command {
   readonly process: ChildProcess;
@@ -34,6 +40,7 @@ export class Command {
       execArgv: ['--enable-source-maps'],
       env,
     });
+    running.add(this.process);
     this.process.on('message', (event: ChildEvent) => {
       this.#events.push(event);
       this.#news.emit('news');
@@ -44,6 +51,7 @@ export class Command {
   async #watch(): Promise<Ending> {
     const printed = Promise.all([text(this.process.stdout!), text(this.process.stderr!)]);
     const [exitCode] = (await once(this.process, 'exit')) as [number | null];
+    running.delete(this.process);
     this.#hasEnded = true;
     this.#news.emit('news');
     const [stdout, stderr] = await printed;

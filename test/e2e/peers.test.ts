@@ -73,7 +73,14 @@ t.test('a source that stops in the middle of a record', async (t) => {
     [whole.length - 2000, 4, 'postcopy-paused'],
   ];
   for (const [cut, exitCode, status] of cases) {
-    const silent = await attack(t, whole.subarray(0, cut), ['--timeout', '400'], 'stays silent');
+    // Long enough for the guest to have begun to run on a loaded machine.
+    const timeoutMs = exitCode === 4 ? '3000' : '400';
+    const silent = await attack(
+      t,
+      whole.subarray(0, cut),
+      ['--timeout', timeoutMs, '--smp', '1'],
+      'stays silent',
+    );
     t.equal(silent.exitCode, exitCode, `cut at ${cut}: ${silent.stderr}`);
     t.match(silent.result, { status, guestVerified: false, error: { code: 'peer-silent', stream: 'main' } });
     t.ok(cut - silent.result.error!.offset! < 5000, `says where: ${silent.result.error!.offset} of ${cut}`);
@@ -129,10 +136,8 @@ t.test('a destination that says nothing, or closes', async (t) => {
   });
   t.equal(silent.result.guestAtSource?.isProved, true);
 
-  const unread = await lure(
-    t,
-    ['--timeout', '300', '--no-postcopy-ram', '--block', 'x=32M@4K'],
-    (socket) => socket.pause(),
+  const unread = await lure(t, ['--timeout', '300', '--no-postcopy-ram', '--block', 'x=32M@4K'], (socket) =>
+    socket.pause(),
   );
   t.equal(unread.exitCode, 1);
   t.match(unread.result.error, { code: 'peer-silent', message: /the destination to read/ });
