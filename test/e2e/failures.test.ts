@@ -76,7 +76,7 @@ t.test('the source killed in precopy: the destination fails', async (t) => {
 t.test('the source killed in postcopy: paused with the guest here, and no vCPU waits for ever', async (t) => {
   for (const address of ['tcp:127.0.0.1:0', 'ws://127.0.0.1:0/']) {
     const { source, destination } = await startPair({ source: SLOW_POSTCOPY, destination: TO_64K, address });
-    await destination.inPhase('running');
+    await destination.inPhase('postcopy-active');
     source.process.kill('SIGKILL');
     const { exitCode, result } = await destination.ended;
     t.equal(exitCode, 4, address);
