@@ -182,12 +182,12 @@ function watchSilence(): NodeJS.Timeout {
   }, options.timeoutMs / SILENCE_CHECKS);
 }
 
-/** The phase in the words of the source. A plain precopy stays in the first postcopy state to its end. */
+/** The phase in the words of the source: `device` until the guest runs here. */
 function phaseName(): string {
   if (channel === undefined) return 'wait for a source';
   if (migration.tally === undefined) return 'setup';
-  if (cell.state === 'listening') return 'device';
-  return migration.tally.isPostcopy ? 'postcopy-active' : 'precopy';
+  if (!migration.tally.isPostcopy) return 'precopy';
+  return cell.state === 'listening' ? 'device' : 'postcopy-active';
 }
 
 function postProgress(): void {
