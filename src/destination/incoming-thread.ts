@@ -12,7 +12,7 @@ import { FaultBoard } from './fault-board.ts';
 import { HostPages } from './host-pages.ts';
 import { IncomingMigration } from './incoming.ts';
 import type { IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } from './incoming-messages.ts';
-import { PostcopyStateCell } from './incoming-states.ts';
+import { type PostcopyState, PostcopyStateCell } from './incoming-states.ts';
 import { ReturnPathPort } from './return-path-port.ts';
 
 const { options, ...shared } = workerData as IncomingThreadData;
@@ -39,6 +39,8 @@ let connectedNs = monotonicNs();
 let listenNs: number | null = null;
 let lastBytesMs = performance.now();
 let hasLeft = false;
+/** The state that the last progress told: a change is told at once, all else now and then. */
+let shownState: PostcopyState | undefined;
 let resolveSettled!: (error: unknown) => void;
 /** Resolves with undefined when the migration is complete, else with what ended it. */
 const settled = new Promise<unknown>((resolve) => {
@@ -95,6 +97,7 @@ function take(action: () => void): void {
   try {
     action();
     if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
+    if (cell.state !== shownState) postProgress();
     if (migration.isComplete) settle(undefined);
   } catch (error) {
     settle(error);
@@ -188,6 +191,7 @@ function phaseName(): string {
 }
 
 function postProgress(): void {
+  shownState = cell.state;
   const blocks = migration.tally?.blocks ?? [];
   const sum = (of: (block: (typeof blocks)[number]) => number) =>
     blocks.reduce((total, block) => total + of(block), 0);

@@ -182,8 +182,29 @@ async function migrate(): Promise<void> {
   const steps = migration.run();
   for (let step = steps.next(monotonicNs()); step.done !== true; step = steps.next(monotonicNs())) {
     if (failure !== undefined) throw failure;
+    if (currentPhase() !== shownPhase) postProgress();
     await perform(step.value, limits);
   }
+}
+
+/** The phase that the last progress told: a change is told at once, all else now and then. */
+let shownPhase: string | undefined;
+
+function currentPhase(): string {
+  return [...migration.phaseStartsNs.keys()].at(-1) ?? 'connect';
+}
+
+function postProgress(): void {
+  shownPhase = currentPhase();
+
+  const doneBytes = ram.totalBytes - migration.remainingPages * TARGET_PAGE_BYTES;
+  post({
+    kind: 'progress',
+    phase: shownPhase,
+    doneBytes,
+    totalBytes: ram.totalBytes,
+    wireBytes: migration.counters.wireBytes,
+  });
 }
 
 async function leave(error: unknown): Promise<void> {
@@ -222,17 +243,7 @@ parentPort!.on('message', (message: ToOutgoingThread) => {
   fail(new MigrationError('cancelled', 'the migration was cancelled'));
 });
 
-const progress = setInterval(() => {
-  const doneBytes = ram.totalBytes - migration.remainingPages * TARGET_PAGE_BYTES;
-  const phase = [...migration.phaseStartsNs.keys()].at(-1) ?? 'connect';
-  post({
-    kind: 'progress',
-    phase,
-    doneBytes,
-    totalBytes: ram.totalBytes,
-    wireBytes: migration.counters.wireBytes,
-  });
-}, PROGRESS_MS);
+const progress = setInterval(postProgress, PROGRESS_MS);
 
 let ending: unknown;
 try {

@@ -5,8 +5,8 @@ import { startPair } from './command.ts';
 const RAM = ['--block', 'pc.ram=16M@4K', '--zero-percent', '0'];
 /** Holds precopy open: the pass takes seconds. */
 const SLOW_PRECOPY = [...RAM, '--max-bandwidth', '2M'];
-/** Holds postcopy open. */
-const SLOW_POSTCOPY = [...RAM, '--postcopy-after', 'now', '--max-postcopy-bandwidth', '2M'];
+/** Holds postcopy open: a guest that touches pages faster would fetch them all itself. */
+const SLOW_POSTCOPY = [...RAM, '--postcopy-after', 'now', '--max-postcopy-bandwidth', '2M', '--rate', '5'];
 const TO_64K = ['--host-page', '64K'];
 
 t.test('SIGINT at the source before the switch: cancelled, and the guest goes on there', async (t) => {
