@@ -98,7 +98,7 @@ function refuseWithoutEffect(args: Arguments): void {
   if (args.has('block')) args.refuse(['memory', 'host-page'], 'where --block gives the layout');
   if (args.has('ram-image')) args.refuse(['zero-percent'], 'on RAM that is filled from --ram-image');
   if (args.has('no-postcopy-ram')) {
-    args.refuse(['postcopy-after', 'max-postcopy-bandwidth', 'no-negotiate'], 'with --no-postcopy-ram');
+    args.refuse(['postcopy-after', 'max-postcopy-bandwidth'], 'with --no-postcopy-ram');
   }
   if (args.text('postcopy-after') === 'never') {
     args.refuse(['max-postcopy-bandwidth'], 'with --postcopy-after never');
