@@ -4,6 +4,9 @@ import { type ErrorRecord, MigrationError, toErrorRecord } from '../errors.ts';
 /** The streams of a migration, as errors and dissections name them. */
 export type StreamName = 'main' | 'package' | 'preempt' | 'return path';
 
+/** `fwd`: source to destination; `ret`: back, the return path. */
+export type Direction = 'fwd' | 'ret';
+
 /** One decoded record. */
 export interface DissectedRecord {
   readonly kind: 'record';

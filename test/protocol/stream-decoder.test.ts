@@ -22,7 +22,7 @@ import { readCapture } from '../fixtures.ts';
 import { SilentSink } from './silent-sink.ts';
 
 const SEED = 20180418;
-const OPTIONS: StreamOptions = { profile: 'strict', begins: 'sections', stream: 'main' };
+const OPTIONS = { profile: 'strict', begins: 'sections', stream: 'main' } as const satisfies StreamOptions;
 
 function dissect(pieces: readonly Uint8Array[], begins: 'header' | 'sections'): string[] {
   const lines: string[] = [];
