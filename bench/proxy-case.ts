@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { PreemptDissector } from '../src/protocol/dissect-preempt.ts';
 import { joinBytes } from '../src/protocol/message.ts';
 import { encodeRecordHead, RAM_FLAG, TARGET_PAGE_BYTES } from '../src/protocol/ram-records.ts';
-import { Proxy, type ProxyTap } from '../src/recording/proxy.ts';
+import { MigrationProxy, type ProxyTap } from '../src/recording/proxy.ts';
 import { RecordingWriter } from '../src/recording/recording-writer.ts';
 import { listenForChannels } from '../src/transport/open.ts';
 
@@ -73,7 +73,7 @@ function proxied(makeTap: () => { tap: ProxyTap; close(): void }): Start {
     const listener = await listenForChannels({ scheme: 'tcp', host: '127.0.0.1', port: 0 });
     const { tap, close } = makeTap();
     const to = { scheme: 'tcp', host: '127.0.0.1', port } as const;
-    const proxy = new Proxy({ listener, to, timeoutMs: 1000, tap, keepsListening: false });
+    const proxy = new MigrationProxy({ listener, to, timeoutMs: 1000, tap, keepsListening: false });
     void proxy.run().then(({ tapError }) => {
       if (tapError !== undefined) throw tapError;
       close();
@@ -87,8 +87,7 @@ const CASES: Readonly<Record<string, Start>> = {
   'bare pipe': bare,
   'proxy, untapped': proxied(() => ({ tap: ignore, close: () => undefined })),
   'proxy, dissecting': proxied(() => {
-    let entryCount = 0;
-    const dissector = new PreemptDissector({ entry: () => void (entryCount += 1), pageEnd: () => undefined });
+    const dissector = new PreemptDissector({ entry: () => undefined, pageEnd: () => undefined });
     return {
       tap: { ...ignore, append: (_conn, dir, bytes) => void (dir === 'fwd' && dissector.push(bytes)) },
       close: () => undefined,

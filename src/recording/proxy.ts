@@ -147,7 +147,7 @@ class Bridge {
 }
 
 /** A proxy. Connections are opened on in the order in which they were accepted, one after the other (rule D101). */
-export class Proxy {
+export class MigrationProxy {
   readonly #options: ProxyOptions;
   readonly #tap: GuardedTap;
   #isStopped = false;
