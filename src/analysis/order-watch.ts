@@ -34,7 +34,7 @@ const BEGINS: Readonly<Record<string, StreamState>> = {
 };
 
 /** PART goes on in postcopy too, so it begins `active` only from these. */
-const BEFORE_ACTIVE: readonly StreamState[] = ['setup', 'advise'];
+const BEFORE_ACTIVE: readonly (StreamState | undefined)[] = [undefined, 'setup', 'advise'];
 const IN_PACKAGE = new Set([
   'POSTCOPY_LISTEN',
   'SECTION_FULL',
@@ -61,7 +61,7 @@ const BEHIND_PACKAGE = new Set([
 export class OrderWatch {
   readonly changes: StateChange[] = [];
   readonly #anomalies: AnomalyLog;
-  #state: StreamState = 'setup';
+  #state: StreamState | undefined;
   #isPostcopy = false;
   #packageIsOver = false;
   #packageHasBegun = false;
@@ -72,7 +72,7 @@ export class OrderWatch {
   }
 
   /** State now. */
-  get state(): StreamState {
+  get state(): StreamState | undefined {
     return this.#state;
   }
 
