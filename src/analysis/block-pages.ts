@@ -156,6 +156,10 @@ export class BlockPages {
     let held = 0;
     let missingAfterDiscard = 0;
     for (const leaf of this.#leaves.values()) {
+      if (leaf === ALL_DISCARDED) {
+        missingAfterDiscard += LEAF_PAGES;
+        continue;
+      }
       for (const state of leaf) {
         held += state & HELD;
         if (state === DISCARDED) missingAfterDiscard += 1;
