@@ -3,7 +3,6 @@
 /** What each rule that is watched asks for. */
 export const WATCHED_RULES = {
   D22: 'every PING is answered by a PONG of its value, and nothing else is',
-  D29: "ADVISE's summary is the OR of the page sizes of the listed blocks",
   D33: 'discards come after ADVISE and before LISTEN',
   D38: 'a discard names a listed block',
   D39: 'a discarded range begins at a host page',
@@ -14,6 +13,7 @@ export const WATCHED_RULES = {
   D79: 'in postcopy a host page comes whole before the next one begins on its channel',
   D90: 'a request is for one host page',
   D95: 'SHUT comes after EOF, where there is a return path',
+  S3: "ADVISE's summary is the OR of the page sizes of the listed blocks",
   S7: 'the first page after the discards carries the name of its block',
   S9: 'a ZERO record is filled with 0',
   S12: 'every page that was not sent before the switchover is discarded',

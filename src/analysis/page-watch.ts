@@ -64,7 +64,7 @@ export class PageWatch {
     const sizes = new Set([...this.blocks.values()].map(({ hostPageBytes }) => hostPageBytes));
     const sum = [...sizes].reduce((total, size) => total + size, 0); // powers of two that differ: their OR
     if (sum !== this.#summary)
-      this.#anomalies.note('D29', `${sum} bytes listed, ${this.#summary} advised`, place);
+      this.#anomalies.note('S3', `${sum} bytes listed, ${this.#summary} advised`, place);
   }
 
   /** Notes a PAGE or ZERO record. */
