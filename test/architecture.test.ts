@@ -14,10 +14,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   machine: ['monotonic-clock'],
   telemetry: ['monotonic-clock'],
   transport: ['protocol'],
+  recording: ['protocol', 'transport', 'monotonic-clock'],
+  analysis: ['protocol', 'telemetry'],
   source: ['protocol', 'machine', 'transport', 'telemetry', 'monotonic-clock'],
   destination: ['protocol', 'machine', 'transport', 'telemetry', 'monotonic-clock'],
   conformance: ['protocol', 'machine', 'transport', 'source', 'destination'],
-  cli: ['protocol', 'machine', 'transport', 'telemetry', 'source', 'destination', 'conformance', 'watch'],
+  cli: [
+    'protocol',
+    'machine',
+    'transport',
+    'telemetry',
+    'recording',
+    'analysis',
+    'source',
+    'destination',
+    'conformance',
+    'watch',
+  ],
 };
 /** Rooms that import no platform module and no package. */
 const PURE_ROOMS = ['errors', 'protocol'];

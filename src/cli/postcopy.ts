@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { MemoryMapError, MigrationError, OptionError } from '../errors.ts';
 import { DEMO_HELP, demoCommand } from './demo-command.ts';
 import { DESTINATION_HELP, destinationCommand } from './destination-command.ts';
+import { DISSECT_HELP, dissectCommand } from './dissect-command.ts';
 import { Arguments, type CommandHelp, helpText } from './option-table.ts';
 import { EXIT } from './output.ts';
+import { RECORD_HELP, recordCommand } from './record-command.ts';
 import { SOURCE_HELP, sourceCommand } from './source-command.ts';
 
 interface Command {
@@ -17,6 +19,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { help: DEMO_HELP, run: demoCommand },
   source: { help: SOURCE_HELP, run: sourceCommand },
   destination: { help: DESTINATION_HELP, run: destinationCommand },
+  dissect: { help: DISSECT_HELP, run: dissectCommand },
+  record: { help: RECORD_HELP, run: recordCommand },
 };
 
 function overview(): string {

@@ -1,34 +1,36 @@
-// Prints a preempt channel: page records and nothing else.
+// Dissects a preempt channel: page records and nothing else.
 import { TransportError } from '../errors.ts';
 import { RamDissector } from './dissect-ram.ts';
-import { errorLine, type LineSink } from './dissection-lines.ts';
+import { type DissectionPlace, type DissectionSink, errorEntry } from './dissection-entry.ts';
 import { locate } from './locate.ts';
 import { RamRecordDecoder } from './ram-record-decoder.ts';
 
-/** Writes a line for every record of a preempt channel. What follows EOS is ignored. */
+const PLACE: DissectionPlace = { stream: 'preempt', streamOffset: 0 };
+
+/** Hands over every record of a preempt channel. What follows EOS is ignored. */
 export class PreemptDissector {
-  readonly #write: LineSink;
+  readonly #sink: DissectionSink;
   readonly #decoder: RamRecordDecoder;
   #position = 0;
   #isDone = false;
   #hasFailed = false;
 
-  constructor(write: LineSink) {
-    this.#write = write;
-    this.#decoder = new RamRecordDecoder(new RamDissector(write, () => this.#decoder.recordOffset));
+  constructor(sink: DissectionSink) {
+    this.#sink = sink;
+    this.#decoder = new RamRecordDecoder(new RamDissector(sink, PLACE, () => this.#decoder.recordOffset));
   }
 
-  /** Whether an error was written: nothing behind it is decoded. */
+  /** Whether an error was handed over: nothing behind it is decoded. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
 
   /** Dissects input of any length. */
-  push(input: Uint8Array): void {
+  push(input: Uint8Array, start = 0, end = input.length): void {
     if (this.#isDone) return;
     try {
-      this.#decoder.consume(input, 0, input.length, this.#position);
-      this.#position += input.length;
+      this.#decoder.consume(input, start, end, this.#position);
+      this.#position += end - start;
       this.#isDone = this.#decoder.ended;
     } catch (error) {
       this.#fail(error);
@@ -45,6 +47,7 @@ export class PreemptDissector {
   #fail(error: unknown): void {
     this.#isDone = true;
     this.#hasFailed = true;
-    this.#write(errorLine(locate(error, { offset: this.#decoder.recordOffset, stream: 'preempt' })));
+    const located = locate(error, { offset: this.#decoder.recordOffset, stream: 'preempt' });
+    this.#sink.entry(errorEntry(located, PLACE));
   }
 }

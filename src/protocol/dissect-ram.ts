@@ -1,30 +1,25 @@
-// Prints the records of a `ram` payload or a preempt channel.
-import { hex } from './bytes.ts';
-import { type LineSink, recordLine } from './dissection-lines.ts';
+// Dissects the records of a `ram` payload or a preempt channel.
+import type { DissectionPlace, DissectionSink } from './dissection-entry.ts';
 import type { PageSizeField, RamSink } from './ram-record-decoder.ts';
-import {
-  RAM_LIST_ENTRY,
-  RAM_LIST_PAGE_SIZE,
-  type RamListEntry,
-  TARGET_PAGE_BYTES,
-  ZERO_BODY,
-} from './ram-records.ts';
+import { RAM_LIST_ENTRY, RAM_LIST_PAGE_SIZE, type RamListEntry, TARGET_PAGE_BYTES } from './ram-records.ts';
 
 const WORD_BYTES = 8;
 
-/** Writes a line for every page record, every entry of the RAM list and every EOS. */
+/** Hands over every page record, every entry of the RAM list and every EOS. */
 export class RamDissector implements RamSink {
   /** The page-size summary of ADVISE in bytes; 0 while there was none, and then no block has a page-size field. */
   summary = 0;
-  readonly #write: LineSink;
+  readonly #sink: DissectionSink;
+  readonly #place: DissectionPlace;
   readonly #recordOffset: () => number;
   #block = '';
   /** Length in bytes of the name in the record at hand, 0 for CONTINUE. */
   #nameBytes = 0;
 
   /** `recordOffset` tells where in the stream the record being decoded begins. */
-  constructor(write: LineSink, recordOffset: () => number) {
-    this.#write = write;
+  constructor(sink: DissectionSink, place: DissectionPlace, recordOffset: () => number) {
+    this.#sink = sink;
+    this.#place = place;
     this.#recordOffset = recordOffset;
   }
 
@@ -34,47 +29,47 @@ export class RamDissector implements RamSink {
   }
 
   page(offset: number): void {
-    this.#pageRecord('PAGE', TARGET_PAGE_BYTES, offset);
+    this.#pageRecord('PAGE', TARGET_PAGE_BYTES, { block: this.#block, offset });
   }
 
-  pageBytes(): void {
-    // What is in a page belongs to the guest; the line of its record has been written.
+  pageBytes(_input: Uint8Array, start: number, end: number, at: number): void {
+    // What is in a page belongs to the guest; its record has been handed over.
+    if (at + end - start === TARGET_PAGE_BYTES) this.#sink.pageEnd();
   }
 
   zeroPage(offset: number, fill: number): void {
-    this.#pageRecord(ZERO_BODY.name, 1, offset, ` ${ZERO_BODY.show({ fill })}`);
+    this.#pageRecord('ZERO', 1, { block: this.#block, offset, fill });
   }
 
-  #pageRecord(name: string, bodyBytes: number, offset: number, more = ''): void {
-    const fields = `block=${JSON.stringify(this.#block)} offset=${hex(offset)}${more}`;
-    this.#line(this.#recordOffset(), WORD_BYTES + this.#nameBytes + bodyBytes, name, fields);
+  #pageRecord(name: string, bodyBytes: number, values: Record<string, unknown>): void {
+    this.#record(this.#recordOffset(), WORD_BYTES + this.#nameBytes + bodyBytes, name, values);
     this.#nameBytes = 0;
   }
 
-  ramList(blocks: readonly RamListEntry[], totalBytes: number): void {
+  ramList(blocks: readonly RamListEntry[], total: number): void {
     let at = this.#recordOffset();
-    this.#line(at, WORD_BYTES, 'MEM_SIZE', `total=${hex(totalBytes)}`);
+    this.#record(at, WORD_BYTES, 'MEM_SIZE', { total });
     at += WORD_BYTES;
-    for (const entry of blocks) {
-      const entryBytes = RAM_LIST_ENTRY.encode(entry).length;
-      this.#line(at, entryBytes, RAM_LIST_ENTRY.name, RAM_LIST_ENTRY.show(entry));
+    for (const { block, length, pageSize } of blocks) {
+      const entryBytes = RAM_LIST_ENTRY.encode({ block, length }).length;
+      this.#record(at, entryBytes, RAM_LIST_ENTRY.name, { block, length });
       at += entryBytes;
-      if (entry.pageSize === undefined) continue;
-      const pageSize = { pageSize: entry.pageSize };
-      this.#line(at, WORD_BYTES, RAM_LIST_PAGE_SIZE.name, RAM_LIST_PAGE_SIZE.show(pageSize));
+      if (pageSize === undefined) continue;
+      this.#record(at, WORD_BYTES, RAM_LIST_PAGE_SIZE.name, { pageSize });
       at += WORD_BYTES;
     }
   }
 
   endOfPayload(): void {
-    this.#line(this.#recordOffset(), WORD_BYTES, 'EOS', '');
+    this.#record(this.#recordOffset(), WORD_BYTES, 'EOS', {});
   }
 
   pageSizeField(): { field: PageSizeField; summary: number } {
     return { field: this.summary === 0 ? 'absent' : 'guess', summary: this.summary };
   }
 
-  #line(offset: number, lengthBytes: number, name: string, fields: string): void {
-    this.#write(recordLine(offset, lengthBytes, name, fields));
+  #record(offset: number, lengthBytes: number, name: string, values: Record<string, unknown>): void {
+    const { stream, streamOffset } = this.#place;
+    this.#sink.entry({ kind: 'record', stream, offset, streamOffset, lengthBytes, name, values });
   }
 }

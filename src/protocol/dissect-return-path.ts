@@ -1,32 +1,32 @@
-// Prints a return path message by message.
-import { errorLine, indexByName, type LineSink, recordLine, showFields } from './dissection-lines.ts';
+// Dissects a return path message by message.
+import { type DissectionPlace, type DissectionSink, errorEntry } from './dissection-entry.ts';
 import { ReturnPathDecoder, type ReturnPathOptions, type ReturnPathRecord } from './return-path-decoder.ts';
-import { RETURN_PATH_MESSAGES } from './return-path-messages.ts';
 
-const TYPES = indexByName(RETURN_PATH_MESSAGES);
+const PLACE: DissectionPlace = { stream: 'return path', streamOffset: 0 };
 
-/** Writes a line for every return-path message and every received bitmap. */
+/** Hands over every return-path message and every received bitmap. */
 export class ReturnPathDissector {
-  readonly #write: LineSink;
+  readonly #sink: DissectionSink;
   readonly #decoder: ReturnPathDecoder;
   #hasFailed = false;
 
-  constructor(write: LineSink, options: ReturnPathOptions & { readonly extension?: boolean }) {
-    this.#write = write;
+  constructor(sink: DissectionSink, options: ReturnPathOptions & { readonly extension?: boolean }) {
+    this.#sink = sink;
     this.#decoder = new ReturnPathDecoder((record, offset, lengthBytes) => {
-      write(recordLine(offset, lengthBytes, record.name, fieldsOf(record)));
+      const values = valuesOf(record);
+      sink.entry({ kind: 'record', ...PLACE, offset, lengthBytes, name: record.name, values });
     }, options);
     this.#decoder.extension = options.extension ?? false;
   }
 
-  /** Whether an error was written: nothing behind it is decoded. */
+  /** Whether an error was handed over: nothing behind it is decoded. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
 
   /** Dissects input of any length. */
-  push(input: Uint8Array): void {
-    this.#attempt(() => this.#decoder.push(input));
+  push(input: Uint8Array, start = 0, end = input.length): void {
+    this.#attempt(() => this.#decoder.push(input.subarray(start, end)));
   }
 
   /** Tells that the input has ended, which is an error inside a message. */
@@ -40,14 +40,17 @@ export class ReturnPathDissector {
       decode();
     } catch (error) {
       this.#hasFailed = true;
-      this.#write(errorLine(error));
+      this.#sink.entry(errorEntry(error, PLACE));
     }
   }
 }
 
-function fieldsOf(record: ReturnPathRecord): string {
-  if (record.name !== 'RECEIVED_BITMAP') return showFields(TYPES, record);
-  let receivedCount = 0;
-  for (const byte of record.bits) for (let bit = byte; bit > 0; bit >>= 1) receivedCount += bit % 2;
-  return `block=${JSON.stringify(record.block)} pages=${8 * record.bits.length} received=${receivedCount}`;
+function valuesOf(record: ReturnPathRecord): Record<string, unknown> {
+  if (record.name !== 'RECEIVED_BITMAP') {
+    const { name: _name, ...values } = record;
+    return values;
+  }
+  let received = 0;
+  for (const byte of record.bits) for (let bit = byte; bit > 0; bit >>= 1) received += bit % 2;
+  return { block: record.block, pages: 8 * record.bits.length, received };
 }

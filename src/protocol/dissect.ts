@@ -1,19 +1,18 @@
-// Prints a migration stream record by record, with the one decoder that the migration itself uses.
-
-import { COMMANDS } from './commands.ts';
+// Dissects a migration stream record by record, with the one decoder that the migration itself uses.
 import { RamDissector } from './dissect-ram.ts';
-import { errorLine, indexByName, type LineSink, recordLine, showFields } from './dissection-lines.ts';
+import { type DissectionPlace, type DissectionSink, errorEntry } from './dissection-entry.ts';
 import type { PageSizeField } from './ram-record-decoder.ts';
 import type { RamListEntry } from './ram-records.ts';
-import { CONFIGURATION_SUBSECTIONS, HEADER, SECTIONS } from './sections.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import type { StreamOptions, StreamRecord, StreamSink } from './stream-records.ts';
 
-const TYPES = indexByName({ HEADER }, SECTIONS, CONFIGURATION_SUBSECTIONS, COMMANDS);
 const EMPTY_COMMAND_BYTES = 5;
 
 /** What a dissection of a main channel may be told beside what the decoder needs. */
 export interface DissectionOptions extends StreamOptions {
+  readonly stream: 'main' | 'package';
+  /** Where the stream begins in the channel, in bytes; for a package. */
+  readonly streamOffset?: number;
   /** Whether the extension's command is legal: the negotiation's cookie was answered. */
   readonly extension?: boolean;
   /** Treats all that follows EOF as nothing. */
@@ -22,31 +21,38 @@ export interface DissectionOptions extends StreamOptions {
   readonly deviceStateBytes?: StreamSink['deviceStateBytes'];
 }
 
-/** Writes a line for every record of a main channel or a package. */
+/** Hands over every record of a main channel or a package. */
 export class StreamDissector implements StreamSink {
-  readonly #write: LineSink;
+  readonly #sink: DissectionSink;
   readonly #options: DissectionOptions;
+  readonly #place: DissectionPlace;
   readonly #decoder: StreamDecoder;
   readonly #ram: RamDissector;
   #hasFailed = false;
 
-  constructor(write: LineSink, options: DissectionOptions) {
-    this.#write = write;
+  constructor(sink: DissectionSink, options: DissectionOptions) {
+    this.#sink = sink;
     this.#options = options;
+    this.#place = { stream: options.stream, streamOffset: options.streamOffset ?? 0 };
     this.#decoder = new StreamDecoder(this, options);
     this.#decoder.extension = options.extension ?? false;
     this.#decoder.ignoresRest = options.ignoresRest ?? false;
-    this.#ram = new RamDissector(write, () => this.#decoder.recordOffset);
+    this.#ram = new RamDissector(sink, this.#place, () => this.#decoder.recordOffset);
   }
 
-  /** Whether an error was written: nothing behind it is decoded. */
+  /** Whether an error was handed over: nothing behind it is decoded. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
 
+  /** Whether EOF has been decoded: what follows is at most the VM description. */
+  get hasEnded(): boolean {
+    return this.#decoder.hasEnded;
+  }
+
   /** Dissects input of any length. */
-  push(input: Uint8Array): void {
-    this.#attempt(() => this.#decoder.push(input));
+  push(input: Uint8Array, start = 0, end = input.length): void {
+    this.#attempt(() => this.#decoder.push(input, start, end));
   }
 
   /** Tells that the input has ended, which is an error unless EOF came before. */
@@ -60,30 +66,25 @@ export class StreamDissector implements StreamSink {
       decode();
     } catch (error) {
       this.#hasFailed = true;
-      this.#write(errorLine(error));
+      this.#sink.entry(errorEntry(error, this.#place));
     }
   }
 
   record(record: StreamRecord, offset: number, lengthBytes: number): void {
-    this.#write(recordLine(offset, lengthBytes, record.name, this.#fields(record, lengthBytes)));
+    const values = valuesOf(record, lengthBytes);
+    this.#sink.entry({ kind: 'record', ...this.#place, offset, lengthBytes, name: record.name, values });
     if (record.name === 'POSTCOPY_ADVISE') this.#ram.summary = record.pageSizeSummary;
-    if (record.name === 'PACKAGE') this.#package(record.blob);
+    if (record.name === 'PACKAGE') this.#package(record.blob, offset);
     if (record.name === 'POSTCOPY_RUN' && this.#options.stream === 'package') this.#decoder.stop();
   }
 
-  #fields(record: StreamRecord, lengthBytes: number): string {
-    if (record.name === 'POSTCOPY_ADVISE' && lengthBytes === EMPTY_COMMAND_BYTES) return '';
-    if (record.name !== 'DEVICE_STATE') return showFields(TYPES, record);
-    const { idstr, instanceId, versionId } = record;
-    return `idstr=${JSON.stringify(idstr)} instanceId=${instanceId} versionId=${versionId}`;
-  }
-
-  /** What is in a package stands two spaces to the right, with offsets of its own. */
-  #package(blob: Uint8Array): void {
-    const contents = new StreamDissector((line) => this.#write(`  ${line}`), {
+  /** What is in a package has offsets of its own. */
+  #package(blob: Uint8Array, streamOffset: number): void {
+    const contents = new StreamDissector(this.#sink, {
       ...this.#options,
       begins: 'sections',
       stream: 'package',
+      streamOffset,
     });
     contents.push(blob);
     contents.end();
@@ -99,8 +100,8 @@ export class StreamDissector implements StreamSink {
     this.#ram.page(offset);
   }
 
-  pageBytes(): void {
-    this.#ram.pageBytes();
+  pageBytes(input: Uint8Array, start: number, end: number, at: number): void {
+    this.#ram.pageBytes(input, start, end, at);
   }
 
   zeroPage(offset: number, fill: number): void {
@@ -122,4 +123,16 @@ export class StreamDissector implements StreamSink {
   deviceStateBytes(idstr: string, versionId: number): number | undefined {
     return this.#options.deviceStateBytes?.(idstr, versionId);
   }
+}
+
+/** The decoded fields, without the content of a package or a device's state. */
+function valuesOf(record: StreamRecord, lengthBytes: number): Record<string, unknown> {
+  if (record.name === 'POSTCOPY_ADVISE' && lengthBytes === EMPTY_COMMAND_BYTES) return {};
+  if (record.name === 'PACKAGE') return {};
+  if (record.name === 'DEVICE_STATE') {
+    const { name: _name, payload: _payload, ...values } = record;
+    return values;
+  }
+  const { name: _name, ...values } = record;
+  return values;
 }

@@ -1,34 +1,67 @@
 // How a dissection writes a record or an error: one line each, offset and length first.
-import { MigrationError } from '../errors.ts';
 import { hex } from './bytes.ts';
+import { COMMANDS } from './commands.ts';
+import type { DissectedEntry, DissectedRecord, DissectionSink } from './dissection-entry.ts';
 import type { MessageTable } from './message.ts';
+import { RAM_LIST_ENTRY, RAM_LIST_PAGE_SIZE, ZERO_BODY } from './ram-records.ts';
+import { RETURN_PATH_MESSAGES } from './return-path-messages.ts';
+import { CONFIGURATION_SUBSECTIONS, HEADER, SECTIONS } from './sections.ts';
 
-/** Takes the lines of a dissection. */
-export type LineSink = (line: string) => void;
+type Values = DissectedRecord['values'];
+type Show = (values: Values) => string;
 
-/** The line of a record: where it stands, how long it is, its name, and its fields as `name=value`. */
-export function recordLine(offset: number, lengthBytes: number, name: string, fields = ''): string {
-  const head = `off=${hex(offset, 4)} len=${lengthBytes} ${name}`;
+const showPage: Show = ({ block, offset }) =>
+  `block=${JSON.stringify(block)} offset=${hex(offset as number)}`;
+
+/** Records whose fields are not those of one declared message. */
+const COMPOSED: Readonly<Record<string, Show>> = {
+  PAGE: showPage,
+  ZERO: (values) => `${showPage(values)} ${ZERO_BODY.show(values as { fill: number })}`,
+  MEM_SIZE: ({ total }) => `total=${hex(total as number)}`,
+  DEVICE_STATE: ({ idstr, instanceId, versionId }) =>
+    `idstr=${JSON.stringify(idstr)} instanceId=${instanceId} versionId=${versionId}`,
+  RECEIVED_BITMAP: ({ block, pages, received }) =>
+    `block=${JSON.stringify(block)} pages=${pages} received=${received}`,
+};
+
+const FORWARD = indexShows(
+  { HEADER, RAM_LIST_ENTRY, RAM_LIST_PAGE_SIZE },
+  SECTIONS,
+  CONFIGURATION_SUBSECTIONS,
+  COMMANDS,
+);
+const RETURN = indexShows(RETURN_PATH_MESSAGES);
+
+function indexShows(...tables: readonly MessageTable[]): ReadonlyMap<string, Show> {
+  const declared = tables.flatMap((table) =>
+    Object.values(table).map((type): [string, Show] => [type.name, (values) => type.show(values)]),
+  );
+  return new Map([...declared, ...Object.entries(COMPOSED)]);
+}
+
+/** A record's fields as `name=value`; empty where it has none. */
+export function showFields({ stream, name, values }: DissectedRecord): string {
+  const show = (stream === 'return path' ? RETURN : FORWARD).get(name);
+  // An ADVISE without a payload has none of its declared fields.
+  const isEmpty = Object.keys(values).length === 0;
+  return show === undefined || isEmpty ? '' : show(values);
+}
+
+/** The line of a record (place, length, name, fields as `name=value`) or of an error. */
+export function dissectionLine(entry: DissectedEntry): string {
+  if (entry.kind === 'error') {
+    const { name, code, message, offset = 0, rule } = entry.error;
+    return `error off=${hex(offset, 4)} ${name} ${code}${rule === undefined ? '' : ` [${rule}]`} ${message}`;
+  }
+  const fields = showFields(entry);
+  const head = `off=${hex(entry.offset, 4)} len=${entry.lengthBytes} ${entry.name}`;
   return fields === '' ? head : `${head} ${fields}`;
 }
 
-/** The line of an error. @throws whatever is not a MigrationError: it is a bug and no finding */
-export function errorLine(error: unknown): string {
-  if (!(error instanceof MigrationError)) throw error;
-  const rule = error.rule === undefined ? '' : ` [${error.rule}]`;
-  return `error off=${hex(error.offset ?? 0, 4)} ${error.name} ${error.code}${rule} ${error.message}`;
-}
-
-/** A decoded message's fields, as the table that declares it prints them. */
-export function showFields(
-  types: ReadonlyMap<string, MessageTable[string]>,
-  record: { name: string },
-): string {
-  const type = types.get(record.name);
-  return type === undefined ? '' : type.show(record);
-}
-
-/** Declared messages by their name. */
-export function indexByName(...tables: readonly MessageTable[]): ReadonlyMap<string, MessageTable[string]> {
-  return new Map(tables.flatMap((table) => Object.values(table).map((type) => [type.name, type])));
+/** Writes every entry as a line. What is in a package stands two spaces to the right, with offsets of its own. */
+export function toLines(write: (line: string) => void): DissectionSink {
+  return {
+    entry: (entry) => write(`${entry.streamOffset > 0 ? '  ' : ''}${dissectionLine(entry)}`),
+    pageEnd: () => undefined,
+  };
 }

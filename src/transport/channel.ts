@@ -2,8 +2,11 @@
 
 /** Takes what comes in on a channel. */
 export interface ChannelReader {
-  /** Bytes `input[start..end)`. The array is reused after the call: copy what must stay. */
-  data(input: Uint8Array, start: number, end: number): void;
+  /**
+   * Bytes `input[start..end)`. The array is reused after the call, so copy what must stay; or return a promise: until
+   * it is resolved the array stays as it is and nothing more is read, so that the peer is held back.
+   */
+  data(input: Uint8Array, start: number, end: number): void | Promise<void>;
   /** The peer has ended its direction. */
   end(): void;
   /** The channel broke. */

@@ -36,15 +36,26 @@ class SocketChannel implements Channel {
   #reader: ChannelReader | undefined;
   #failure: TransportError | undefined;
 
-  constructor(socket: Socket, peer: string, buffer: { onData: (count: number) => void; bytes: Uint8Array }) {
+  constructor(socket: Socket, peer: string, buffer: ReadBuffer) {
     this.peer = peer;
     this.#socket = socket;
-    buffer.onData = (count) => this.#reader?.data(buffer.bytes, 0, count);
+    buffer.onData = (count) => this.#data(buffer.bytes, count);
     socket.on('error', (error) => {
       this.#failure = broken(peer, error);
       this.#reader?.error(this.#failure);
     });
     socket.on('end', () => this.#reader?.end());
+  }
+
+  /** Hands bytes over and tells whether to read on at once. */
+  #data(bytes: Uint8Array, count: number): boolean {
+    const taken = this.#reader?.data(bytes, 0, count);
+    if (taken === undefined) return true;
+    taken.then(
+      () => void this.#socket.resume(),
+      (error: Error) => this.#socket.destroy(error),
+    );
+    return false;
   }
 
   get fileDescriptor(): number {
@@ -78,15 +89,18 @@ class SocketChannel implements Channel {
   }
 }
 
+/** The fixed buffer that a socket reads into, and who takes it; false stops reading. */
+interface ReadBuffer {
+  readonly bytes: Uint8Array;
+  onData: (count: number) => boolean;
+}
+
 /** Reads into one fixed buffer instead of a new one each time. */
 function makeReadBuffer() {
-  const buffer = { bytes: Buffer.allocUnsafeSlow(READ_BYTES), onData: (_count: number): void => undefined };
+  const buffer: ReadBuffer = { bytes: new Uint8Array(READ_BYTES), onData: () => true };
   const onread = {
     buffer: buffer.bytes,
-    callback: (count: number): boolean => {
-      buffer.onData(count);
-      return true;
-    },
+    callback: (count: number): boolean => buffer.onData(count),
   };
   return { buffer, onread };
 }

@@ -25,6 +25,8 @@ class WebSocketChannel implements Channel {
   readonly #socket: WebSocket;
   #reader: ChannelReader | undefined;
   #failure: TransportError | undefined;
+  /** Frames handed over to the reader that it has not done with yet. */
+  #untakenCount = 0;
 
   constructor(socket: WebSocket, peer: string) {
     this.peer = peer;
@@ -38,10 +40,25 @@ class WebSocketChannel implements Channel {
         return;
       }
       const pieces = Array.isArray(data) ? data : [data];
-      for (const piece of pieces) this.#reader?.data(new Uint8Array(piece as Buffer), 0, piece.byteLength);
+      for (const piece of pieces) this.#data(new Uint8Array(piece as Buffer));
     });
     socket.on('error', (error) => this.#fail(broken(peer, error)));
     socket.on('close', () => this.#reader?.end());
+  }
+
+  #data(piece: Uint8Array): void {
+    const taken = this.#reader?.data(piece, 0, piece.length);
+    if (taken === undefined) return;
+    // Frames that had come before the pause are still handed over, in order.
+    this.#untakenCount += 1;
+    this.#socket.pause();
+    taken.then(
+      () => {
+        this.#untakenCount -= 1;
+        if (this.#untakenCount === 0) this.#socket.resume();
+      },
+      (error: Error) => this.#fail(broken(this.peer, error)),
+    );
   }
 
   #fail(error: TransportError): void {

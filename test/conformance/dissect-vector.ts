@@ -2,19 +2,21 @@
 import { StreamDissector } from '../../src/protocol/dissect.ts';
 import { PreemptDissector } from '../../src/protocol/dissect-preempt.ts';
 import { ReturnPathDissector } from '../../src/protocol/dissect-return-path.ts';
+import { toLines } from '../../src/protocol/dissection-lines.ts';
 import type { Vector } from './vectors.ts';
 
 function openDissector(vector: Vector, write: (line: string) => void) {
+  const sink = toLines(write);
   const { stream, profile, begins, extension, ignoresRest } = vector;
   switch (stream) {
     case 'return path':
-      return new ReturnPathDissector(write, { profile, extension });
+      return new ReturnPathDissector(sink, { profile, extension });
     case 'preempt':
-      return new PreemptDissector(write);
+      return new PreemptDissector(sink);
     case 'package':
-      return new StreamDissector(write, { profile, begins: 'sections', stream, extension });
+      return new StreamDissector(sink, { profile, begins: 'sections', stream, extension });
     default:
-      return new StreamDissector(write, { profile, begins, stream, extension, ignoresRest });
+      return new StreamDissector(sink, { profile, begins, stream, extension, ignoresRest });
   }
 }
 

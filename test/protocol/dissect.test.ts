@@ -3,7 +3,8 @@ import t from 'tap';
 import { StreamDissector } from '../../src/protocol/dissect.ts';
 import { PreemptDissector } from '../../src/protocol/dissect-preempt.ts';
 import { ReturnPathDissector } from '../../src/protocol/dissect-return-path.ts';
-import { errorLine } from '../../src/protocol/dissection-lines.ts';
+import { errorEntry } from '../../src/protocol/dissection-entry.ts';
+import { toLines } from '../../src/protocol/dissection-lines.ts';
 import { parseHex } from '../conformance/vectors.ts';
 import { readCapture } from '../fixtures.ts';
 
@@ -11,10 +12,13 @@ const OPTIONS = { profile: 'strict', begins: 'sections', stream: 'main' } as con
 
 t.test('a device of known length is not searched, in a package neither', async (t) => {
   const lines: string[] = [];
-  const dissector = new StreamDissector((line) => lines.push(line), {
-    ...OPTIONS,
-    deviceStateBytes: (idstr) => (idstr === 'dev' ? 6 : undefined),
-  });
+  const dissector = new StreamDissector(
+    toLines((line) => lines.push(line)),
+    {
+      ...OPTIONS,
+      deviceStateBytes: (idstr) => (idstr === 'dev' ? 6 : undefined),
+    },
+  );
   const device = '04 00000009 03 "dev" 00000000 00000001 7e00000009 00 7e00000009';
   dissector.push(parseHex(`${device} 08 0007 0004 00000021 ${device} 08 0005 0000 00`));
   dissector.end();
@@ -29,7 +33,7 @@ t.test('a device of known length is not searched, in a package neither', async (
 });
 
 t.test('nothing is written behind an error', async (t) => {
-  const write = (lines: string[]) => (line: string) => void lines.push(line);
+  const write = (lines: string[]) => toLines((line) => lines.push(line));
   const main: string[] = [];
   const preempt: string[] = [];
   const returnPath: string[] = [];
@@ -48,10 +52,13 @@ t.test('nothing is written behind an error', async (t) => {
 });
 
 t.test('a bug is thrown and not written down', async (t) => {
-  t.throws(() => errorLine(new TypeError('bug')), TypeError);
-  const dissector = new StreamDissector(() => {
-    throw new TypeError('disk full');
-  }, OPTIONS);
+  t.throws(() => errorEntry(new TypeError('bug'), { stream: 'main', streamOffset: 0 }), TypeError);
+  const dissector = new StreamDissector(
+    toLines(() => {
+      throw new TypeError('disk full');
+    }),
+    OPTIONS,
+  );
   t.throws(() => dissector.push(parseHex('08 0001 0000')), TypeError);
 });
 
@@ -60,12 +67,12 @@ t.test('every byte of a captured stream is in one record', async (t) => {
   let at = 0;
   const gaps: string[] = [];
   const dissector = new StreamDissector(
-    (line) => {
+    toLines((line) => {
       if (line.startsWith('  ')) return;
       const [, offset, lengthBytes] = /^off=0x([0-9a-f]+) len=(\d+) /.exec(line) ?? [];
       if (Number.parseInt(offset ?? '', 16) !== at) gaps.push(line);
       at += Number(lengthBytes);
-    },
+    }),
     { ...OPTIONS, begins: 'header', profile: '7.2' },
   );
   for (let start = 0; start < bytes.length; start += 5003)

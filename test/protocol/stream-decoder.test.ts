@@ -5,6 +5,7 @@ import t from 'tap';
 import { LimitError, MigrationError } from '../../src/errors.ts';
 import { encodeCommand } from '../../src/protocol/commands.ts';
 import { StreamDissector } from '../../src/protocol/dissect.ts';
+import { toLines } from '../../src/protocol/dissection-lines.ts';
 import { joinBytes } from '../../src/protocol/message.ts';
 import { PROFILES } from '../../src/protocol/profile.ts';
 import {
@@ -21,11 +22,14 @@ import { readCapture } from '../fixtures.ts';
 import { SilentSink } from './silent-sink.ts';
 
 const SEED = 20180418;
-const OPTIONS: StreamOptions = { profile: 'strict', begins: 'sections', stream: 'main' };
+const OPTIONS = { profile: 'strict', begins: 'sections', stream: 'main' } as const satisfies StreamOptions;
 
 function dissect(pieces: readonly Uint8Array[], begins: 'header' | 'sections'): string[] {
   const lines: string[] = [];
-  const dissector = new StreamDissector((line) => lines.push(line), { ...OPTIONS, begins });
+  const dissector = new StreamDissector(
+    toLines((line) => lines.push(line)),
+    { ...OPTIONS, begins },
+  );
   for (const piece of pieces) dissector.push(piece);
   dissector.end();
   return lines;
