@@ -1,11 +1,13 @@
 // Compares what the proxy passes on, untapped and tapped, with a bare Node proxy, in one run: prints the ratios.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DissectionSession } from '../src/analysis/dissection-session.ts';
+import { entryWriter, LineOutput } from '../src/cli/dissection-text.ts';
 import { PreemptDissector } from '../src/protocol/dissect-preempt.ts';
 import { joinBytes } from '../src/protocol/message.ts';
 import { encodeRecordHead, RAM_FLAG, TARGET_PAGE_BYTES } from '../src/protocol/ram-records.ts';
@@ -90,6 +92,20 @@ const CASES: Readonly<Record<string, Start>> = {
     const dissector = new PreemptDissector({ entry: () => undefined, pageEnd: () => undefined });
     return {
       tap: { ...ignore, append: (_conn, dir, bytes) => void (dir === 'fwd' && dissector.push(bytes)) },
+      close: () => undefined,
+    };
+  }),
+  'proxy, printing': proxied(() => {
+    const output = new LineOutput(createWriteStream('/dev/null'));
+    const session = new DissectionSession(entryWriter(output, false), { profile: '10.x', preemptConns: [0] });
+    return {
+      tap: {
+        ...ignore,
+        append(conn, dir, bytes) {
+          session.push(conn, dir, bytes, 0);
+          return output.flush();
+        },
+      },
       close: () => undefined,
     };
   }),

@@ -1,4 +1,5 @@
 // Writes the entries of a dissection: as lines for people, or as JSON lines.
+import type { Writable } from 'node:stream';
 import { channelOffset, type TimedEntry, type TimedSink } from '../analysis/timed-entry.ts';
 import { dissectionLine } from '../protocol/dissection-lines.ts';
 import { printable } from './text-layout.ts';
@@ -27,11 +28,11 @@ export function entryJson(timed: TimedEntry): string {
 
 /** Lines that are written many at a time. */
 export class LineOutput {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Writable;
   #held: string[] = [];
   #isClosed = false;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: Writable) {
     this.#stream = stream;
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;

@@ -50,7 +50,7 @@ interface Segment {
 }
 
 /** A pcap of raw IP packets; odd ports are sources. */
-function capture(segments: readonly Segment[], cutLastBytes = 0): Uint8Array {
+function capture(segments: readonly Segment[], cut = { at: -1, count: 0 }): Uint8Array {
   const head = [
     word(0xa1b2c3d4, true),
     hexBytes('0200 0400'),
@@ -66,16 +66,16 @@ function capture(segments: readonly Segment[], cutLastBytes = 0): Uint8Array {
       const packet = ipv4(tcp);
       // 10.0.0.1 is the source's machine in both directions, told by its odd port.
       if (from % 2 === 0) packet.set(hexBytes('0a000002 0a000001'), 12);
-      const isCut = index === segments.length - 1 ? cutLastBytes : 0;
-      const kept = packet.subarray(0, packet.length - isCut);
+      const cutBytes = index === cut.at ? cut.count : 0;
+      const kept = packet.subarray(0, packet.length - cutBytes);
       return [word(index, true), word(0, true), word(kept.length, true), word(packet.length, true), kept];
     },
   );
   return Buffer.concat([...head, word(101, true), ...packets]);
 }
 
-const read = (segments: readonly Segment[], port?: number, cutLastBytes?: number) =>
-  all(readCapture('hand-made', port, inPieces(capture(segments, cutLastBytes))));
+const read = (segments: readonly Segment[], port?: number, cut?: { at: number; count: number }) =>
+  all(readCapture('hand-made', port, inPieces(capture(segments, cut))));
 const show = (pieces: readonly RecordedPiece[]) =>
   pieces.map(({ tSeconds, conn, dir, bytes, gap }) => [
     tSeconds,
@@ -147,18 +147,17 @@ t.test('a segment that is missing is told, with what was before it', async (t) =
 });
 
 t.test('a packet that the capture has cut is told, and nothing behind it', async (t) => {
-  const pieces = await read(
-    [
-      { sequence: 9, flags: SYN },
-      { sequence: 10, payload: `${QEVM} 0102` },
-    ],
-    undefined,
-    1,
-  );
-  t.strictSame(show(pieces), [
+  const cut = [
+    { sequence: 9, flags: SYN },
+    { sequence: 10, payload: `${QEVM} 0102` },
+  ];
+  const expected = [
     [0, 0, 'fwd', '5145564d0000000301'],
     [0, 0, 'fwd', '', 'capture-gap'],
-  ]);
+  ];
+  t.strictSame(show(await read(cut, undefined, { at: 1, count: 1 })), expected);
+  const repeated = [...cut, { sequence: 10, payload: `${QEVM} 0102` }, { sequence: 20, payload: '07' }];
+  t.strictSame(show(await read(repeated, undefined, { at: 1, count: 1 })), expected);
 });
 
 t.test('a packed capture is unpacked', async (t) => {
