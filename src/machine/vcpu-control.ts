@@ -1,5 +1,6 @@
 // Shared memory through which vCPU threads are run, stopped and looked at.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GuestError, MigrationError, StateError } from '../errors.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { decodeVcpuState, encodeVcpuState, VCPU_STATE_BYTES, type VcpuState } from './vcpu-state.ts';
@@ -40,15 +41,8 @@ const COUNT_MARK = 2;
 /** u16 length and UTF-8 text. */
 const FAILURE_BYTES = 512;
 
-/** `Atomics.waitAsync` is in Node 20, but not in the ES2023 library that we compile against. */
-const { waitAsync } = Atomics as unknown as {
-  waitAsync(
-    words: Int32Array,
-    index: number,
-    value: number,
-    timeoutMs: number,
-  ): { async: false } | { async: true; value: Promise<unknown> };
-};
+/** How often a thread with an event loop looks at the statuses: only starts and stops of a guest wait for it. */
+const LOOK_MS = 1;
 
 /** The command word, and for each vCPU its status, its marks and, while it is parked, its state. */
 export class VcpuControl {
@@ -170,21 +164,17 @@ export class VcpuControl {
     }
   }
 
-  /** As `waitAllParked`, without blocking, for a thread with an event loop. */
+  /**
+   * As `waitAllParked`, without blocking, for a thread with an event loop. It looks again and again, because
+   * `Atomics.waitAsync` of Node 20 can lose the notification and the time-out too, and then lasts for ever.
+   */
   async waitAllParkedAsync(timeoutMs: number): Promise<boolean> {
     const deadlineMs = performance.now() + timeoutMs;
-    for (;;) {
-      const changes = Atomics.load(this.#words, CHANGES_WORD);
-      if (this.allParked()) return true;
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) return false;
-      const waiting = waitAsync(this.#words, CHANGES_WORD, changes, leftMs);
-      if (!waiting.async) continue;
-      // A pending waitAsync does not keep Node's event loop alive; a timer does.
-      const timer = setTimeout(() => {}, leftMs + 1);
-      await waiting.value;
-      clearTimeout(timer);
+    while (!this.allParked()) {
+      if (performance.now() >= deadlineMs) return false;
+      await sleep(LOOK_MS);
     }
+    return true;
   }
 
   /** By the vCPU's thread: parks, with `state` in the slot; without one the slot stays as it is. */
