@@ -1,5 +1,4 @@
 // The command line: help, usage errors, where output goes, and the exit codes.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +12,7 @@ import { DESTINATION_HELP, destinationCommand } from '../../src/cli/destination-
 import { Arguments, type CommandHelp } from '../../src/cli/option-table.ts';
 import { SOURCE_HELP, sourceCommand } from '../../src/cli/source-command.ts';
 import { readCapture, readText, repositoryUrl } from '../fixtures.ts';
-import { PROGRAM, programEnvironment, runProgram } from './run-program.ts';
+import { runProgram, startProgram } from './run-program.ts';
 import { validateResult } from './validate-result.ts';
 
 interface Command {
@@ -234,10 +233,7 @@ t.test(
 );
 
 t.test('exit code 3: cancelled by a signal', async (t) => {
-  const child = spawn(process.execPath, [PROGRAM, ...DESTINATION, '--json', '--log-level', 'info'], {
-    env: programEnvironment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = startProgram([...DESTINATION, '--json', '--log-level', 'info']);
   const stdout = text(child.stdout);
   const exited = once(child, 'exit');
   for await (const line of createInterface({ input: child.stderr })) {

@@ -1,6 +1,7 @@
 // Runs the program `postcopy` as a process of its own, as a user would.
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -11,21 +12,20 @@ export interface ProgramRun {
   readonly stderr: string;
 }
 
-/** Path of the compiled program. */
-export const PROGRAM = fileURLToPath(new URL('../../src/cli/postcopy.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../src/cli/postcopy.js', import.meta.url));
 
-/** Environment of a program under test: the loader hooks of the test runner would slow down every thread of it. */
-export function programEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _hooks, ...env } = process.env;
-  return env;
+/**
+ * Starts `postcopy ARGS` with pipes for its output. By way of env(1), because the test runner puts its loader hooks into
+ * the environment of every Node process that is started here, and they slow down every thread of it.
+ */
+export function startProgram(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, PROGRAM, ...args];
+  return spawn('env', command, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Runs `postcopy ARGS` with pipes for its output. */
+/** Runs `postcopy ARGS` to its end. */
 export async function runProgram(...args: readonly string[]): Promise<ProgramRun> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
-    env: programEnvironment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = startProgram(args);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { exitCode: child.exitCode, stdout, stderr };
 }
