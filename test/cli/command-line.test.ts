@@ -72,7 +72,11 @@ const DESTINATION = ['destination', '--incoming', 'tcp:127.0.0.1:0'];
 const REPLAY = ['destination', '--replay', CAPTURE];
 
 const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: string[]])[] = [
-  ['unknown-command-name', "expected one of demo, source, destination, found 'migrate'", 'migrate'],
+  [
+    'unknown-command-name',
+    "expected one of demo, source, destination, dissect, record, found 'migrate'",
+    'migrate',
+  ],
   ['bad-option', "'--bla'", ...SOURCE, '--bla'],
   ['bad-option', '--migrate', 'source', '--migrate'],
   ['bad-option', "unexpected argument 'x'", ...SOURCE, 'x'],
