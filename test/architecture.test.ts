@@ -16,8 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ['protocol'],
   recording: ['protocol', 'transport', 'monotonic-clock'],
   analysis: ['protocol', 'telemetry'],
-  source: ['protocol', 'machine', 'transport', 'telemetry', 'monotonic-clock'],
-  destination: ['protocol', 'machine', 'transport', 'telemetry', 'monotonic-clock'],
+  source: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
+  destination: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
   conformance: ['protocol', 'machine', 'transport', 'source', 'destination'],
   cli: [
     'protocol',

@@ -33,6 +33,10 @@ export const END_OPTIONS = {
   },
   'no-negotiate': { doc: 'do without host page negotiation, as QEMU does' },
   'ram-image': { value: 'FILE', doc: "file that the guest's RAM is filled from at the source" },
+  record: {
+    value: 'DIR',
+    doc: 'new or empty directory to record both directions in, with times; readable by dissect and --replay',
+  },
   timeout: { value: 'MS', doc: 'how long the peer may be silent', default: '30000' },
   'no-verify': { doc: 'do not run the guest again without migration to prove its RAM' },
 } as const satisfies OptionTable;

@@ -5,6 +5,7 @@ import { Destination, type DestinationOptions } from '../destination/run-destina
 import { OptionError } from '../errors.ts';
 import { MAX_VCPUS } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
+import { forwardStreams } from '../recording/recording-reader.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, VGA_VRAM } from './common-options.ts';
 import { type Arguments, badValue, type CommandHelp, parsePageSize } from './option-table.ts';
@@ -12,7 +13,7 @@ import { Output } from './output.ts';
 
 /** Help and options of `postcopy destination`. */
 export const DESTINATION_HELP = {
-  usage: 'postcopy destination (--incoming URI | --replay MAIN [PREEMPT]) [OPTIONS]',
+  usage: 'postcopy destination (--incoming URI | --replay RECORDING [PREEMPT]) [OPTIONS]',
   summary: 'Receives a guest: from a source that connects, or from recorded streams.',
   options: {
     incoming: {
@@ -20,8 +21,8 @@ export const DESTINATION_HELP = {
       doc: 'listen on tcp:HOST:PORT, unix:PATH or ws://HOST:PORT/PATH; port 0 takes a free one',
     },
     replay: {
-      value: 'FILE',
-      doc: 'load a recorded main stream, plain or gzip; a second file is its preempt channel',
+      value: 'RECORDING',
+      doc: 'load a recorded stream: a directory or NAME of `postcopy record` or --record, or the file of a main stream, plain or gzip; a second file is its preempt channel',
     },
     replies: { value: 'FILE', doc: 'with --replay: write what is answered on the return path to this file' },
     'host-page': {
@@ -53,6 +54,10 @@ export const DESTINATION_HELP = {
       doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
       command: 'postcopy destination --replay c1.fwd.bin.gz --host-page 2M --block-page pc.bios=4K',
     },
+    {
+      doc: 'record what comes and what is answered, and load it again',
+      command: 'postcopy destination --incoming tcp::4444 --record rec && postcopy destination --replay rec',
+    },
   ],
 } as const satisfies CommandHelp;
 
@@ -60,20 +65,29 @@ function parseOrigin(args: Arguments): IncomingOrigin {
   const incoming = args.text('incoming');
   const replay = args.text('replay');
   if ((incoming === undefined) === (replay === undefined)) {
-    throw new OptionError('missing-option', 'expected either --incoming URI or --replay FILE');
+    throw new OptionError('missing-option', 'expected either --incoming URI or --replay RECORDING');
   }
   const surplus = args.positionals[replay === undefined ? 0 : 1];
   if (surplus !== undefined) throw new OptionError('bad-option', `unexpected argument '${surplus}'`);
-  return replay === undefined
-    ? { kind: 'listen', uri: parseUri(incoming!) }
-    : { kind: 'replay', mainPath: replay, preemptPath: args.positionals[0] };
+  if (replay === undefined) return { kind: 'listen', uri: parseUri(incoming!) };
+  const { main, preempt } = forwardStreams(replay);
+  if (preempt !== undefined && args.positionals.length > 0) {
+    throw new OptionError(
+      'bad-option',
+      `unexpected argument '${args.positionals[0]}': ${replay} has its own`,
+    );
+  }
+  return { kind: 'replay', mainPath: main, preemptPath: args.positionals[0] ?? preempt };
 }
 
-function refuseWithoutEffect(args: Arguments): void {
-  if (args.has('replay')) args.refuse(['timeout'], 'on a replay, which never waits for a source');
-  else args.refuse(['replies'], 'without --replay');
-  if (args.has('replay') && args.positionals.length === 0) {
-    args.refuse(['postcopy-preempt'], 'on a replay without a second file');
+function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
+  if (args.has('replay')) {
+    args.refuse(['timeout'], 'on a replay, which never waits for a source');
+    args.refuse(['record'], 'on a replay, which is a recording already');
+  }
+  if (!args.has('replay')) args.refuse(['replies'], 'without --replay');
+  if (origin.kind === 'replay' && origin.preemptPath === undefined) {
+    args.refuse(['postcopy-preempt'], 'on a replay without a second stream');
   }
   if (args.has('block')) args.refuse(['host-page', 'block-page'], 'where --block gives the layout');
   if (args.has('no-verify')) args.refuse(['ram-image'], 'with --no-verify');
@@ -92,7 +106,7 @@ function parsePages(args: Arguments): Map<string, number> {
 
 function parseDestinationOptions(args: Arguments): DestinationOptions {
   const origin = parseOrigin(args);
-  refuseWithoutEffect(args);
+  refuseWithoutEffect(args, origin);
   const layout = args.texts('block').map(parseBlock);
   return {
     origin,
@@ -108,6 +122,7 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     vcpuCount: args.integer('smp', 0, MAX_VCPUS),
     ramImagePath: args.text('ram-image'),
     timeoutMs: args.integer('timeout', 1),
+    recordPath: args.text('record'),
     keepsFaults: args.has('faults'),
     verify: !args.has('no-verify'),
   };

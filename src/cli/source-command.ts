@@ -149,6 +149,7 @@ function parseSourceOptions(args: Arguments): SourceOptions {
     timeoutMs: args.integer('timeout', 1),
     maxBandwidth: args.bytes('max-bandwidth'),
     maxPostcopyBandwidth: args.bytes('max-postcopy-bandwidth'),
+    recordPath: args.text('record'),
     warmUpMs: args.integer('warm-up', 0),
     verify: !args.has('no-verify'),
   };

@@ -32,6 +32,8 @@ export interface ReceiveOptions {
   readonly preempt: boolean;
   /** How long a connected source may be silent. */
   readonly timeoutMs: number;
+  /** New directory to record both directions in; undefined records nothing. */
+  readonly recordPath: string | undefined;
 }
 
 /** What the migration thread is started with. */

@@ -4,6 +4,7 @@ import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '
 import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
+import { EndpointRecording } from '../recording/endpoint-recording.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
@@ -34,6 +35,7 @@ let preallocated: RamImage | undefined;
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
+let recording: EndpointRecording | undefined;
 let rate = new WireRate(monotonicNs());
 let connectedNs = monotonicNs();
 let listenNs: number | null = null;
@@ -144,14 +146,19 @@ async function open(): Promise<ReplayChannel | undefined> {
     }
     return replay;
   }
+  if (options.recordPath !== undefined) recording = new EndpointRecording(options.recordPath, 'destination');
   if (options.preallocates && options.layout !== undefined) preallocated = allocateRam(options.layout);
   listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
-  channel = await listener.accept();
+  channel = recorded(await listener.accept());
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
-  if (options.preempt) preemptChannel = await acceptSoon(listener);
+  if (options.preempt) preemptChannel = recorded(await acceptSoon(listener));
   listener.close();
   return undefined;
+}
+
+function recorded(accepted: Channel): Channel {
+  return recording === undefined ? accepted : recording.wrap(accepted);
 }
 
 async function acceptSoon(from: Listener): Promise<Channel> {
@@ -244,6 +251,16 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   return replay;
 }
 
+/** Completes the recording, and tells how the migration ended. */
+function finish(report: IncomingReport): void {
+  const broken = recording?.finish({
+    status: report.status,
+    ...(report.error === undefined ? {} : { error: report.error }),
+  });
+  if (broken !== undefined) post({ kind: 'warn', message: `the recording is incomplete: ${broken.message}` });
+  post({ kind: 'done', report });
+}
+
 function report(
   status: IncomingReport['status'],
   replies: Uint8Array | undefined,
@@ -284,7 +301,7 @@ parentPort!.on('message', (message: ToIncomingThread) => {
 const progress = setInterval(postProgress, PROGRESS_MS);
 try {
   const replay = await migrate();
-  post({ kind: 'done', report: report('completed', replay?.replies(), undefined) });
+  finish(report('completed', replay?.replies(), undefined));
 } catch (thrown) {
   const error = firstError ?? thrown;
   listener?.close();
@@ -296,7 +313,7 @@ try {
   await leave(error);
   const replies = (channel as ReplayChannel | undefined)?.replies?.();
   const status = state === 'paused' ? (isFatal ? 'failed' : 'postcopy-paused') : state;
-  post({ kind: 'done', report: report(status, replies, error) });
+  finish(report(status, replies, error));
 }
 clearInterval(progress);
 parentPort!.close();

@@ -27,6 +27,24 @@ export function findRecording(path: string): RecordingFiles | undefined {
   return isDirectory || find(streamFileName(0, 'fwd')) !== undefined ? { find } : undefined;
 }
 
+/**
+ * The files of the main channel and of the preempt channel, if there was one, for who reads them one by one. A path
+ * that is not a recording's stands for itself. @throws TransportError `cannot-read-recording` without a main channel
+ */
+export function forwardStreams(path: string): {
+  readonly main: string;
+  readonly preempt: string | undefined;
+} {
+  const files = findRecording(path);
+  if (files === undefined) return { main: path, preempt: undefined };
+  const main = files.find(streamFileName(0, 'fwd'));
+  if (main !== undefined) return { main, preempt: files.find(streamFileName(1, 'fwd')) };
+  throw new TransportError(
+    'cannot-read-recording',
+    `cannot read the recording ${path}: it has no ${streamFileName(0, 'fwd')}`,
+  );
+}
+
 /** The streams of a recording that are open. */
 class OpenStreams {
   readonly #files: RecordingFiles;

@@ -24,6 +24,8 @@ export interface OutgoingThreadData {
   /** Bytes per second before the switchover, and for background pages after it; 0 is unlimited. */
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
+  /** New directory to record both directions in; undefined records nothing. */
+  readonly recordPath: string | undefined;
 }
 
 /** Asks for a cancel; once the guest may be at the destination only `force` does it. */
@@ -60,5 +62,5 @@ export type ToMain =
       readonly totalBytes: number;
       readonly wireBytes: number;
     }
-  | { readonly kind: 'cancel-refused' }
+  | { readonly kind: 'warn'; readonly message: string }
   | { readonly kind: 'done'; readonly report: OutgoingReport };

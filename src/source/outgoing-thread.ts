@@ -8,6 +8,7 @@ import { encodeVcpuState } from '../machine/vcpu-state.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
+import { EndpointRecording } from '../recording/endpoint-recording.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { connectChannel } from '../transport/open.ts';
@@ -34,6 +35,7 @@ const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(reco
 returnPath.extension = data.options.negotiate;
 
 let channel: Channel | undefined;
+let recording: EndpointRecording | undefined;
 let failure: unknown;
 let wake: (() => void) | undefined;
 /** Whether the bytes of the last step are on their way. */
@@ -171,7 +173,9 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 }
 
 async function migrate(): Promise<void> {
-  channel = await connectChannel(data.uri, data.timeoutMs);
+  if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
+  const connected = await connectChannel(data.uri, data.timeoutMs);
+  channel = recording === undefined ? connected : recording.wrap(connected);
   if (failure !== undefined) throw failure;
   listenToReturnPath(channel);
   rate = new WireRate(monotonicNs());
@@ -237,7 +241,10 @@ function report(error: unknown): OutgoingReport {
 
 parentPort!.on('message', (message: ToOutgoingThread) => {
   if (migration.hasGivenGuestAway && !message.force) {
-    post({ kind: 'cancel-refused' });
+    post({
+      kind: 'warn',
+      message: 'postcopy has begun: cancelling now would lose the guest; interrupt again to do it',
+    });
     return;
   }
   fail(new MigrationError('cancelled', 'the migration was cancelled'));
@@ -260,5 +267,11 @@ try {
   await leave(error);
 }
 clearInterval(progress);
-post({ kind: 'done', report: report(ending) });
+const ended = report(ending);
+const broken = recording?.finish({
+  status: ended.state,
+  ...(ended.error === undefined ? {} : { error: ended.error }),
+});
+if (broken !== undefined) post({ kind: 'warn', message: `the recording is incomplete: ${broken.message}` });
+post({ kind: 'done', report: ended });
 parentPort!.close();

@@ -43,6 +43,8 @@ export interface SourceOptions {
   readonly timeoutMs: number;
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
+  /** New directory to record both directions in; undefined records nothing. */
+  readonly recordPath: string | undefined;
   /** How long the guest runs before the migration begins. */
   readonly warmUpMs: number;
   /** Whether a guest that stays is run again without migration to prove its RAM. */
@@ -153,7 +155,8 @@ export class Source {
   }
 
   async #send(guestDescription: Uint8Array): Promise<OutgoingReport> {
-    const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth } = this.#options;
+    const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth, recordPath } =
+      this.#options;
     const data: OutgoingThreadData = {
       uri,
       ram: this.#image.shared,
@@ -164,6 +167,7 @@ export class Source {
       timeoutMs,
       maxBandwidth,
       maxPostcopyBandwidth,
+      recordPath,
     };
     const worker = new Worker(OUTGOING_ENTRY, { workerData: data, name: 'outgoing' });
     this.#worker = worker;
@@ -173,10 +177,7 @@ export class Source {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'done') report = message.report;
         else if (message.kind === 'progress') this.#events.onProgress?.(message);
-        else
-          this.#events.onWarning?.(
-            'postcopy has begun: cancelling now would lose the guest; interrupt again to do it',
-          );
+        else this.#events.onWarning?.(message.message);
       });
       worker.once('error', reject);
       // It may come in the same turn as the report: who began to wait for it only then would wait for ever.

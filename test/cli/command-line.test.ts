@@ -83,8 +83,8 @@ const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: st
   ['bad-option', "unexpected argument 'x'", ...DESTINATION, 'x'],
   ['bad-option', "unexpected argument 'x'", 'demo', 'x'],
   ['missing-option', 'expected --migrate URI', 'source'],
-  ['missing-option', 'either --incoming URI or --replay FILE', 'destination'],
-  ['missing-option', 'either --incoming URI or --replay FILE', ...REPLAY, '--incoming', NOBODY],
+  ['missing-option', 'either --incoming URI or --replay RECORDING', 'destination'],
+  ['missing-option', 'either --incoming URI or --replay RECORDING', ...REPLAY, '--incoming', NOBODY],
   ['bad-uri', "found 'here'", 'source', '--migrate', 'here'],
   ['bad-uri', "found 'tcp:h:65536'", 'source', '--migrate', 'tcp:h:65536'],
   [

@@ -25,6 +25,7 @@ t.test('a report that comes in the same turn as the end of its thread', async (t
       preallocates: false,
       ramImagePath: undefined,
       timeoutMs: 1000,
+      recordPath: undefined,
       keepsFaults: false,
       verify: true,
     },
