@@ -100,17 +100,18 @@ export class RamBlock extends RamMemory {
 
   /**
    * Makes a host page present and wakes who waits for it; returns the state before, where present means a duplicate.
+   * Only a requested page is waited for, and most are not: a notify costs as much as decoding a small page.
    *
    * The one place that does so. Its bytes must have been copied before: a vCPU that reads `present` reads them next.
    * The state changes before the notify, or a woken vCPU would find its page missing and sleep on.
    */
   publish(hostPage: number): PageState {
     const before = Atomics.exchange(this.#states, hostPage, PAGE_STATE.PRESENT) as PageState;
-    Atomics.notify(this.#states, hostPage);
+    if (before === PAGE_STATE.REQUESTED) Atomics.notify(this.#states, hostPage);
     return before;
   }
 
-  /** Blocks this thread until the host page is present (true), or `timeoutMs` have passed (false). */
+  /** Blocks this thread until a claimed host page is present (true), or `timeoutMs` have passed (false). */
   waitWhileMissing(hostPage: number, timeoutMs: number): boolean {
     const deadlineMs = performance.now() + timeoutMs;
     for (;;) {
@@ -118,7 +119,6 @@ export class RamBlock extends RamMemory {
       if (state === PAGE_STATE.PRESENT) return true;
       const leftMs = deadlineMs - performance.now();
       if (leftMs <= 0) return false;
-      // Another thread may go from missing to requested meanwhile without waking us; publish wakes us all the same.
       Atomics.wait(this.#states, hostPage, state, leftMs);
     }
   }

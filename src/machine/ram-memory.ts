@@ -111,25 +111,14 @@ export class RamMemory {
     this.#segmentOf(index).set(ZERO_PAGE, this.#offsetInSegment(index));
   }
 
-  /** Copies target page `index` to `into`, from byte `at` on. */
-  copyOut(index: number, into: Uint8Array, at: number): void {
-    const segment = this.#segmentOf(index);
-    const from = this.#offsetInSegment(index);
-    if (!(at >= 0 && at + TARGET_PAGE_BYTES <= into.length)) {
-      throw new MemoryMapError('out-of-range', `no room for a target page at ${at} of ${into.length} bytes`);
-    }
-    if (isEquallyAligned(into.byteOffset + at, from)) {
-      segment.copy(into, at, from, from + TARGET_PAGE_BYTES);
-      return;
-    }
-    segment.copy(STEPPING_STONE, 0, from, from + TARGET_PAGE_BYTES);
-    STEPPING_STONE.copy(into, at, 0, TARGET_PAGE_BYTES);
-  }
-
   /** A view of target page `index`: shared, so what it shows may change. */
   targetPageBytes(index: number): Uint8Array {
-    const from = this.#offsetInSegment(index);
-    return this.#segmentOf(index).subarray(from, from + TARGET_PAGE_BYTES);
+    const segment = this.#segmentOf(index);
+    return new Uint8Array(
+      segment.buffer,
+      segment.byteOffset + this.#offsetInSegment(index),
+      TARGET_PAGE_BYTES,
+    );
   }
 
   /** Tells whether target page `index` holds zeros only. Does not commit memory. */

@@ -55,6 +55,12 @@ export class EndpointRecording {
         append(outward, bytes);
         return channel.write(bytes);
       },
+      writeAll(pieces) {
+        // A copy, for vCPUs may write to guest RAM between the recording's look at it and the kernel's.
+        const bytes = Buffer.concat(pieces);
+        append(outward, bytes);
+        return channel.writeAll([bytes]);
+      },
       end: () => channel.end(),
       destroy: () => channel.destroy(),
     };

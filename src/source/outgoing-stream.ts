@@ -1,7 +1,7 @@
 // The outgoing stream as it is written: batches that become steps for the driver, and what was sent so far.
 import type { RamBlock } from '../machine/ram-block.ts';
 import { encodeSection } from '../protocol/sections.ts';
-import { RecordBatch } from './record-batch.ts';
+import { RecordBatch, type StreamPieces } from './record-batch.ts';
 import { RAM_SECTION_ID, ramPayloadEnd } from './setup-records.ts';
 
 /** Why bytes are sent: a bandwidth limit applies to some of them only. */
@@ -9,7 +9,7 @@ export type SendClass = 'control' | 'precopy' | 'background' | 'requested';
 
 /** What the driver is to do before it asks for the next step. */
 export type OutgoingStep =
-  | { readonly do: 'send'; readonly bytes: Uint8Array; readonly class: SendClass }
+  | ({ readonly do: 'send'; readonly class: SendClass } & StreamPieces)
   | { readonly do: 'await-return-path'; readonly what: string; readonly isHere: () => boolean }
   | { readonly do: 'stop-guest' };
 
@@ -65,7 +65,7 @@ export class OutgoingStream {
     this.#batch.forgetBlock();
   }
 
-  /** Clean first, copied then: a write in between is logged again, the other way round it would be lost. */
+  /** Clean first, read when it is written: a write in between is logged again, the other way round it would be lost. */
   appendPage(block: RamBlock, page: number): void {
     block.dirty.clear(page);
     block.sent.set(page);
@@ -76,7 +76,7 @@ export class OutgoingStream {
   *write(bytes: Uint8Array, sendClass: SendClass = 'control'): Steps {
     if (!this.#batch.hasRoomFor(bytes.length)) yield* this.flush(sendClass);
     if (this.#batch.hasRoomFor(bytes.length)) this.#batch.append(bytes);
-    else yield* this.#emit(bytes, sendClass);
+    else yield* this.#emit({ pieces: [bytes], lengthBytes: bytes.length }, sendClass);
   }
 
   /** Adds bytes and sends all there is. */
@@ -105,10 +105,10 @@ export class OutgoingStream {
     this.nowNs = yield step;
   }
 
-  *#emit(bytes: Uint8Array, sendClass: SendClass): Steps {
-    this.counters.wireBytes += bytes.length;
+  *#emit(gathered: StreamPieces, sendClass: SendClass): Steps {
+    this.counters.wireBytes += gathered.lengthBytes;
     this.#wasInsideBeforeStep = this.#isInsideAfterStep;
     this.#isInsideAfterStep = this.#isInsideRamPayload;
-    this.nowNs = yield { do: 'send', bytes, class: sendClass };
+    this.nowNs = yield { do: 'send', class: sendClass, ...gathered };
   }
 }

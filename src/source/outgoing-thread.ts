@@ -101,10 +101,11 @@ function listenToReturnPath(to: Channel): void {
 }
 
 /** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
-async function write(bytes: Uint8Array): Promise<void> {
-  let isWritten = false;
+async function write(pieces: readonly Uint8Array[]): Promise<void> {
   isStepSent = true;
-  channel!.write(bytes).then(
+  const pending = channel!.writeAll(pieces);
+  let isWritten = pending === undefined;
+  pending?.then(
     () => {
       isWritten = true;
       wake?.();
@@ -114,7 +115,7 @@ async function write(bytes: Uint8Array): Promise<void> {
       fail(error);
     },
   );
-  await nextTurn();
+  await nextTurn(); // requests are read in between
   if (!isWritten || failure !== undefined)
     await waitFor(() => isWritten, 'the destination to read', data.timeoutMs);
 }
@@ -152,10 +153,10 @@ async function perform(
     isStepSent = false;
     const limit =
       step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
-    const pauseMs = limit?.pauseMs(step.bytes.length, performance.now()) ?? 0;
+    const pauseMs = limit?.pauseMs(step.lengthBytes, performance.now()) ?? 0;
     if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
-    await write(step.bytes);
-    rate.add(step.bytes.length, monotonicNs());
+    await write(step.pieces);
+    rate.add(step.lengthBytes, monotonicNs());
   }
 }
 

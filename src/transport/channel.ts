@@ -26,6 +26,11 @@ export interface Channel {
   read(reader: ChannelReader): void;
   /** Writes bytes; they may be reused when the promise resolves. @throws TransportError */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Writes pieces one behind the other. Returns undefined if the kernel has taken them all, so that nobody need wait;
+   * else they may be reused when the promise resolves. @throws TransportError
+   */
+  writeAll(pieces: readonly Uint8Array[]): Promise<void> | undefined;
   /** Ends our direction after what was written, so that the peer reads it all and then the end. */
   end(): Promise<void>;
   /** Drops the connection at once. */

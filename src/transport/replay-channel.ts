@@ -57,6 +57,10 @@ export function openReplay(path: string, mayBegin: () => boolean = () => true): 
       written.push(piece.slice());
       return Promise.resolve();
     },
+    writeAll(pieces) {
+      for (const piece of pieces) written.push(piece.slice());
+      return undefined;
+    },
     end: () => Promise.resolve(),
     destroy() {
       reader = undefined;

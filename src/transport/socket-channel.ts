@@ -1,6 +1,6 @@
 // Channels over TCP and UNIX sockets.
 
-import { unlinkSync } from 'node:fs';
+import { unlinkSync, writevSync } from 'node:fs';
 import { connect, createServer, type Server, Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
 import { AcceptQueue } from './accept-queue.ts';
@@ -77,6 +77,20 @@ class SocketChannel implements Channel {
     });
   }
 
+  /** The kernel takes what it has room for without a turn of the event loop, which costs as much as the call. */
+  writeAll(pieces: readonly Uint8Array[]): Promise<void> | undefined {
+    const fd = this.fileDescriptor;
+    // What is queued already has to leave first.
+    const takenBytes = fd === -1 || this.#socket.writableLength > 0 ? 0 : writeNow(fd, pieces);
+    const left = piecesFrom(pieces, takenBytes);
+    if (left.length === 0) return undefined;
+    this.#socket.cork();
+    for (const piece of left.slice(0, -1)) this.#socket.write(piece);
+    const written = this.write(left.at(-1)!);
+    this.#socket.uncork();
+    return written;
+  }
+
   end(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.destroyed) resolve();
@@ -87,6 +101,26 @@ class SocketChannel implements Channel {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+/** Writes what the kernel has room for; returns how many bytes that were. */
+function writeNow(fd: number, pieces: readonly Uint8Array[]): number {
+  try {
+    return writevSync(fd, pieces);
+  } catch {
+    return 0; // it has no room, or the connection broke, which the socket will tell
+  }
+}
+
+/** Pieces without their first bytes. */
+function piecesFrom(pieces: readonly Uint8Array[], skippedBytes: number): Uint8Array[] {
+  let skipped = skippedBytes;
+  const left: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (skipped < piece.length) left.push(piece.subarray(skipped));
+    skipped = Math.max(0, skipped - piece.length);
+  }
+  return left;
 }
 
 /** The fixed buffer that a socket reads into, and who takes it; false stops reading. */

@@ -80,6 +80,10 @@ class WebSocketChannel implements Channel {
     }
   }
 
+  writeAll(pieces: readonly Uint8Array[]): Promise<void> {
+    return this.write(Buffer.concat(pieces));
+  }
+
   #send(frame: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.send(frame, { binary: true }, (error) => {

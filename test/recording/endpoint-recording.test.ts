@@ -19,6 +19,9 @@ class MemoryChannel implements Channel {
     this.written.push(bytes.slice());
     return Promise.resolve();
   }
+  writeAll(pieces: readonly Uint8Array[]): undefined {
+    this.written.push(Buffer.concat(pieces));
+  }
   end(): Promise<void> {
     return Promise.resolve();
   }
@@ -57,7 +60,11 @@ t.test('a recording that breaks leaves the channel alone, and has no result', as
   const inner = new MemoryChannel();
   const channel = recording.wrap(inner);
   await channel.write(bytes(1));
-  t.strictSame(inner.written, [bytes(1)]);
+  t.equal(channel.writeAll([bytes(2), bytes(3, 4)]), undefined);
+  t.same(
+    inner.written.map((written) => [...written]),
+    [[1], [2, 3, 4]],
+  );
   t.match(recording.finish({ status: 'completed' }), { code: 'cannot-write-recording' });
   t.throws(() => readdirSync(directory), { code: 'ENOENT' });
 });

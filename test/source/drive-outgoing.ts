@@ -64,7 +64,7 @@ export class OutgoingRig {
     for (let step = steps.next(this.nowNs); step.done !== true; step = steps.next(this.nowNs)) {
       if (!mayGoOn(step.value)) return;
       if (step.value.do === 'send') {
-        const bytes = step.value.bytes.slice();
+        const bytes = joinBytes(step.value.pieces);
         this.sent.push({ bytes, class: step.value.class });
         this.nowNs += bytes.length;
         this.#hooks.onSend?.(bytes, step.value.class);

@@ -238,7 +238,7 @@ t.test('a peer that knows nothing of the cookie gets equal pages, and never a re
 });
 
 t.test('requested pages come before background ones, whole, whatever the block', (t) => {
-  const image = RamImage.allocate([{ ...BLOCKS[0], lengthBytes: 1024 * K }, BLOCKS[1]], 'present');
+  const image = RamImage.allocate([{ ...BLOCKS[0], lengthBytes: 2048 * K }, BLOCKS[1]], 'present');
   for (const block of image.blocks)
     for (let page = 0; page < block.targetPageCount; page += 1) block.words(0)[1024 * page] = page + 1;
   const classes: string[] = [];
@@ -249,7 +249,7 @@ t.test('requested pages come before background ones, whole, whatever the block',
       onSend(bytes, sendClass) {
         classes.push(sendClass);
         if (sendClass === 'background' && classes.filter((name) => name === 'background').length === 1) {
-          t.ok(bytes.length >= 256 * K, 'background pages go in large batches');
+          t.ok(bytes.length >= 512 * K, 'background pages go in large batches');
           rig.receive({ name: 'REQ_PAGES_ID', block: 'vga.vram', start: 4 * K, length: 4 * K });
           rig.receive({ name: 'REQ_PAGES_ID', block: 'pc.ram', start: 992 * K, length: 16 * K });
         }
@@ -271,7 +271,7 @@ t.test('requested pages come before background ones, whole, whatever the block',
     'page pc.ram 0xfb000',
   ]);
   t.equal(rig.migration.counters.requestedPages, 5);
-  t.equal(records.filter((words) => words.startsWith('page ')).length, 256 + 2, 'each page once');
+  t.equal(records.filter((words) => words.startsWith('page ')).length, 512 + 2, 'each page once');
   t.end();
 });
 

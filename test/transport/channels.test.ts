@@ -56,6 +56,30 @@ for (const address of ADDRESSES) {
     far.destroy();
   });
 
+  t.test(
+    `${address.split(':')[0]}: pieces go one behind the other, whatever the kernel takes at once`,
+    async (t) => {
+      const { near, far } = await joinEnds(address);
+      const all = Buffer.from(new SharedArrayBuffer(12 * 2 ** 20));
+      for (let at = 0; at < all.length; at += 4) all.writeUInt32BE(at, at);
+      // Short and long ones, more of them than one system call takes.
+      const pieces: Buffer[] = [];
+      for (let at = 0; at < all.length; at += pieces.at(-1)!.length) {
+        pieces.push(all.subarray(at, at + (pieces.length % 2 === 0 ? 9 : 8191)));
+      }
+      const third = Math.floor(pieces.length / 3);
+      const first = near.writeAll(pieces.slice(0, third)); // nobody reads yet, so some of it waits
+      const second = near.writeAll(pieces.slice(third));
+      const received = readAll(far);
+      await Promise.all([first, second]);
+      await near.writeAll([Uint8Array.of(7)]);
+      await near.end();
+      t.equal(Buffer.compare(await received, Buffer.concat([...pieces, Uint8Array.of(7)])), 0);
+      await far.end();
+      near.destroy();
+    },
+  );
+
   t.test(`${address.split(':')[0]}: nobody listens`, async (t) => {
     const listener = await listenForChannels(parseUri(address));
     listener.close();
