@@ -137,7 +137,8 @@ export class OutgoingMigration {
    * goes on here, as with QEMU. After a cut nobody knows, and it does not.
    */
   onReturnPathEnd(): TransportError | undefined {
-    if (this.#state === 'completed') return undefined;
+    // QEMU closes right after SHUT, and both may be read before the next step is asked for.
+    if (this.#returnPath.hasShut) return undefined;
     if (this.#state === 'handed-over') this.advance('refused');
     return new TransportError('peer-closed', 'the destination closed the connection before SHUT', {
       state: this.#state,

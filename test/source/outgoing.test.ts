@@ -493,6 +493,20 @@ t.test('a request after END: the pages are gone, and asking for more than there 
   t.end();
 });
 
+t.test('a destination that closes after SHUT has completed, one that closes without it has not', (t) => {
+  for (const postcopyRam of [true, false]) {
+    const closed = (saysShut: boolean) => {
+      const rig = answering(quietImage(), { postcopyRam });
+      rig.run((step) => step.do !== 'await-return-path' || step.what !== 'SHUT');
+      if (saysShut) rig.receive({ name: 'SHUT', value: 0 });
+      return rig.migration.onReturnPathEnd()?.code;
+    };
+    t.equal(closed(true), undefined);
+    t.equal(closed(false), 'peer-closed');
+  }
+  t.end();
+});
+
 t.test('a reason before the PONG of the package gives the guest back, after it does not (S30)', (t) => {
   const leave = (rig: OutgoingRig) => rig.receive({ name: 'REASON', text: 'no vCPU' });
   const early = breakAt('postcopy-active', leave);
