@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   analysis: ['protocol', 'telemetry'],
   source: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
   destination: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
+  replay: ['protocol', 'machine', 'recording', 'source', 'destination', 'monotonic-clock'],
   conformance: ['protocol', 'machine', 'transport', 'source', 'destination'],
   cli: [
     'protocol',
@@ -26,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'telemetry',
     'recording',
     'analysis',
+    'replay',
     'source',
     'destination',
     'conformance',

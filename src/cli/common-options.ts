@@ -1,7 +1,7 @@
 // Options that source and destination share, and how their values are read.
 import { OptionError } from '../errors.ts';
 import type { RamBlockSpec } from '../machine/ram-block.ts';
-import { type OptionTable, parsePageSize, parseSize } from './option-table.ts';
+import { type Arguments, badValue, type OptionTable, parsePageSize, parseSize } from './option-table.ts';
 
 /** Options of every command. */
 export const OUTPUT_OPTIONS = {
@@ -48,6 +48,17 @@ export const VGA_VRAM = {
   hostPageBytes: 4096,
   kind: 'device',
 } as const;
+
+/** Host pages by block, from every `--block-page NAME=SIZE`. @throws OptionError `bad-option-value` */
+export function parseBlockPages(args: Arguments): Map<string, number> {
+  const pages = new Map<string, number>();
+  for (const text of args.texts('block-page')) {
+    const [name, size, ...rest] = text.split('=');
+    if (!name || size === undefined || rest.length > 0) throw badValue('block-page', 'NAME=SIZE', text);
+    pages.set(name, parsePageSize('block-page', size));
+  }
+  return pages;
+}
 
 /** Reads `NAME=SIZE@PAGE[,device]`. @throws OptionError `bad-option-value` */
 export function parseBlock(text: string): RamBlockSpec {

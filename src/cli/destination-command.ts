@@ -7,8 +7,8 @@ import { MAX_VCPUS } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
 import { forwardStreams } from '../recording/recording-reader.ts';
 import { parseUri } from '../transport/uri.ts';
-import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, VGA_VRAM } from './common-options.ts';
-import { type Arguments, badValue, type CommandHelp, parsePageSize } from './option-table.ts';
+import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, parseBlockPages, VGA_VRAM } from './common-options.ts';
+import type { Arguments, CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
 
 /** Help and options of `postcopy destination`. */
@@ -94,16 +94,6 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
   if (!args.has('json')) args.refuse(['faults'], 'without --json');
 }
 
-function parsePages(args: Arguments): Map<string, number> {
-  const pages = new Map<string, number>([[VGA_VRAM.name, VGA_VRAM.hostPageBytes]]);
-  for (const text of args.texts('block-page')) {
-    const [name, size, ...rest] = text.split('=');
-    if (!name || size === undefined || rest.length > 0) throw badValue('block-page', 'NAME=SIZE', text);
-    pages.set(name, parsePageSize('block-page', size));
-  }
-  return pages;
-}
-
 function parseDestinationOptions(args: Arguments): DestinationOptions {
   const origin = parseOrigin(args);
   refuseWithoutEffect(args, origin);
@@ -113,7 +103,7 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     profile: args.choice('profile', PROFILES),
     machine: args.text('machine'),
     hostPageBytes: args.pageBytes('host-page'),
-    hostPageByName: parsePages(args),
+    hostPageByName: new Map([[VGA_VRAM.name, VGA_VRAM.hostPageBytes], ...parseBlockPages(args)]),
     layout: layout.length === 0 ? undefined : layout,
     acceptsUnknownDevices: !args.has('refuse-unknown-devices'),
     negotiate: !args.has('no-negotiate'),

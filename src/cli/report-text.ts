@@ -145,8 +145,6 @@ function verificationLines(result: MigrationResult, paint: Paint): string[] {
       : paint('guest at the source not proved', 'red');
     return [heading, ...paragraph(guestAtSourceText(guestAtSource))];
   }
-  if (result.role === 'source' && result.status === 'completed')
-    return paragraph(result.guestVerification, '');
   const verdict = result.guestVerified
     ? paint('guest verified', 'green')
     : paint('guest not verified', 'yellow');
@@ -154,7 +152,10 @@ function verificationLines(result: MigrationResult, paint: Paint): string[] {
     printable(block),
     `sha256 ${printable(hash).slice(0, SHORT_HASH_DIGITS)}…`,
   ]);
-  return [verdict, ...paragraph(result.guestVerification), ...indented(alignColumns(hashes, 24))];
+  const hashLines = indented(alignColumns(hashes, 24));
+  if (result.role === 'source' && result.status === 'completed')
+    return [...paragraph(result.guestVerification, ''), ...hashLines];
+  return [verdict, ...paragraph(result.guestVerification), ...hashLines];
 }
 
 /** A titled part; left out if it has no lines. */

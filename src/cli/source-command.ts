@@ -1,15 +1,14 @@
 // `postcopy source`: reads its options and runs the source.
 import { OptionError } from '../errors.ts';
-import type { RamBlockSpec } from '../machine/ram-block.ts';
-import { readTrace } from '../machine/trace.ts';
-import { GUEST_PROGRAM_NAMES, MAX_VCPUS } from '../machine/vcpu-state.ts';
+import { GUEST_PROGRAM_NAMES } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
 import { Source, type SourceOptions } from '../source/run-source.ts';
 import type { PostcopyAfter } from '../source/switchover-policy.ts';
 import { parseUri } from '../transport/uri.ts';
-import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, VGA_VRAM } from './common-options.ts';
+import { END_OPTIONS, OUTPUT_OPTIONS } from './common-options.ts';
 import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
-import { Output } from './output.ts';
+import { EXIT, Output } from './output.ts';
+import { builtGuest, replayedGuest } from './source-guest.ts';
 
 /** Help and options of `postcopy source`. */
 export const SOURCE_HELP = {
@@ -17,14 +16,26 @@ export const SOURCE_HELP = {
   summary: 'Runs a guest and migrates it to a destination.',
   options: {
     migrate: { value: 'URI', doc: 'destination: tcp:HOST:PORT, unix:PATH or ws://HOST:PORT/PATH' },
+    replay: {
+      value: 'RECORDING',
+      doc: 'migrate the guest of a recorded migration, RAM and devices: a directory or NAME of `postcopy record` or --record, or the file of a main stream, plain or gzip; a second file is its preempt channel',
+    },
+    'device-state': {
+      value: 'RECORDING',
+      doc: 'send the machine type, configuration and devices of a recorded machine in place of our own; its RAM is that of the options',
+    },
     memory: {
       short: 'm',
       value: 'SIZE',
       doc: 'length of pc.ram; vga.vram of 16M with 4K pages comes with it',
       default: '512M',
     },
-    'host-page': { value: 'SIZE', doc: 'host page behind pc.ram, 4K to 16G', default: '4K' },
-    smp: { value: 'N', doc: 'vCPUs, 1 to 64', default: '2' },
+    'host-page': {
+      value: 'SIZE',
+      doc: 'host page behind pc.ram, 4K to 16G (default 4K); with --replay behind every block that is a multiple of it and not named (default as recorded)',
+    },
+    'block-page': { value: 'NAME=SIZE', multiple: true, doc: 'with --replay: host page behind one block' },
+    smp: { value: 'N', doc: 'vCPUs, 1 to 64; 0 with --device-state lets nothing run here', default: '2' },
     guest: {
       value: 'PROGRAM',
       doc: `what each vCPU does: ${GUEST_PROGRAM_NAMES.join(', ')}`,
@@ -43,8 +54,7 @@ export const SOURCE_HELP = {
     'guest-page': { value: 'SIZE', doc: 'largest page that a hash guest was told it may use' },
     'postcopy-after': {
       value: 'WHEN',
-      doc: 'switch to postcopy: now, after N passes, no-convergence, or never; precopy that converges is finished as such',
-      default: '1',
+      doc: 'switch to postcopy: now, after N passes, no-convergence, or never; precopy that converges is finished as such (default 1; with --replay now, for a guest that stands still converges at once)',
     },
     'no-postcopy-ram': { doc: 'plain precopy: nothing is advised, and page sizes do not matter' },
     'downtime-limit': { value: 'MS', doc: 'precopy has converged when the rest takes less', default: '300' },
@@ -69,7 +79,15 @@ export const SOURCE_HELP = {
         'postcopy source --migrate tcp:127.0.0.1:4444 --postcopy-after no-convergence --max-bandwidth 100M',
     },
     {
-      doc: 'replay the page accesses of a real program',
+      doc: 'a guest recorded from QEMU on 4 KiB pages, on to a QEMU with 2 MiB pages behind ram0',
+      command: 'postcopy source --replay recording --block-page ram0=2M --migrate tcp:127.0.0.1:4444',
+    },
+    {
+      doc: 'RAM of our own into a QEMU -machine none,memory-backend=ram0 -m 64M, with the devices that it expects',
+      command: 'postcopy source --device-state recording --block ram0=64M@4K --migrate tcp:127.0.0.1:4444',
+    },
+    {
+      doc: 'the page accesses of a real program',
       command: 'postcopy source --migrate unix:/tmp/m --guest trace --trace examples/traces/sqlite3.trace.gz',
     },
   ],
@@ -82,21 +100,7 @@ function parseWhen(text: string): PostcopyAfter {
   throw badValue('postcopy-after', 'now, a number of passes, no-convergence or never', text);
 }
 
-function parseLayout(args: Arguments): RamBlockSpec[] {
-  const blocks = args.texts('block').map(parseBlock);
-  if (blocks.length > 0) return blocks;
-  const ram: RamBlockSpec = {
-    name: 'pc.ram',
-    lengthBytes: args.bytes('memory'),
-    hostPageBytes: args.pageBytes('host-page'),
-    kind: 'system',
-  };
-  return [ram, VGA_VRAM];
-}
-
 function refuseWithoutEffect(args: Arguments): void {
-  if (args.has('block')) args.refuse(['memory', 'host-page'], 'where --block gives the layout');
-  if (args.has('ram-image')) args.refuse(['zero-percent'], 'on RAM that is filled from --ram-image');
   if (args.has('no-postcopy-ram')) {
     args.refuse(['postcopy-after', 'max-postcopy-bandwidth'], 'with --no-postcopy-ram');
   }
@@ -105,46 +109,12 @@ function refuseWithoutEffect(args: Arguments): void {
   }
 }
 
-function parseSourceOptions(args: Arguments): SourceOptions {
+async function parseSourceOptions(args: Arguments, output: Output): Promise<SourceOptions> {
   const uri = args.text('migrate');
   if (uri === undefined) throw new OptionError('missing-option', 'expected --migrate URI, found none');
-  if (args.positionals.length > 0)
-    throw new OptionError('bad-option', `unexpected argument '${args.positionals[0]}'`);
   refuseWithoutEffect(args);
-  const mmu = args.choice('mmu', ['radix', 'hash']);
-  const guestPage = args.text('guest-page');
-  if (guestPage !== undefined && mmu === 'radix') {
-    throw new OptionError(
-      'option-without-effect',
-      '--guest-page needs --mmu hash: a radix guest does not depend on it',
-    );
-  }
-  const program = args.choice('guest', GUEST_PROGRAM_NAMES);
-  const tracePath = args.text('trace');
-  if ((program === 'trace') !== (tracePath !== undefined)) {
-    throw new OptionError('option-without-effect', '--guest trace and --trace FILE go together');
-  }
-  return {
+  const options = {
     uri: parseUri(uri),
-    guest: {
-      blocks: parseLayout(args),
-      vcpuCount: args.integer('smp', 1, MAX_VCPUS),
-      program,
-      trace: tracePath === undefined ? undefined : readTrace(tracePath),
-      seed: args.integer('seed', 0, 2 ** 32 - 1),
-      writePercent: args.integer('write-percent', 0, 100),
-      ratePerSecond: args.integer('rate', 0, 2 ** 32 - 1),
-      ramImagePath: args.text('ram-image'),
-      zeroPercent: args.integer('zero-percent', 0, 100),
-    },
-    outgoing: {
-      machine: args.text('machine') ?? 'none',
-      postcopyRam: !args.has('no-postcopy-ram'),
-      negotiate: !args.has('no-negotiate'),
-      postcopyAfter: parseWhen(args.text('postcopy-after')!),
-      downtimeLimitNs: args.integer('downtime-limit', 0) * 1e6,
-      guest: { mmu, guestPageBytes: guestPage === undefined ? 4096 : args.pageBytes('guest-page') },
-    },
     profile: args.choice('profile', PROFILES),
     timeoutMs: args.integer('timeout', 1),
     maxBandwidth: args.bytes('max-bandwidth'),
@@ -153,15 +123,41 @@ function parseSourceOptions(args: Arguments): SourceOptions {
     warmUpMs: args.integer('warm-up', 0),
     verify: !args.has('no-verify'),
   };
+  const outgoing = {
+    postcopyRam: !args.has('no-postcopy-ram'),
+    negotiate: !args.has('no-negotiate'),
+    postcopyAfter: parseWhen(args.text('postcopy-after') ?? (args.has('replay') ? 'now' : '1')),
+    downtimeLimitNs: args.integer('downtime-limit', 0) * 1e6,
+  };
+  // Last, since reading a recording takes its time.
+  const { guest, pages, machine } = await (args.has('replay')
+    ? replayedGuest(args, output)
+    : builtGuest(args));
+  return {
+    ...options,
+    guest,
+    recordedDevices: machine?.devices,
+    outgoing: {
+      ...outgoing,
+      guest: pages,
+      machine: args.text('machine') ?? machine?.machine ?? 'none',
+      configuration: machine?.configuration ?? [],
+      vmDescription: machine?.vmDescription,
+    },
+  };
 }
 
 /** Runs `postcopy source` and returns its exit code. @throws OptionError */
 export async function sourceCommand(args: Arguments): Promise<number> {
-  const options = parseSourceOptions(args);
   const output = new Output('source', args);
-  const source = new Source(options, output.events());
-  const stopListening = output.onInterrupt((count) => source.cancel(count > 1));
+  let source: Source | undefined;
+  const stopListening = output.onInterrupt((count) => {
+    // While a recording is read nothing has begun that would have to be ended.
+    if (source === undefined) process.exit(EXIT.CANCELLED);
+    source.cancel(count > 1);
+  });
   try {
+    source = new Source(await parseSourceOptions(args, output), output.events());
     return output.finish(await source.run());
   } finally {
     stopListening();

@@ -13,6 +13,8 @@ export interface HostPageOptions {
   readonly byName: ReadonlyMap<string, number>;
   /** The whole layout, if it is given; then the stream must fit it (rules D61, D62). */
   readonly layout?: readonly RamBlockSpec[] | undefined;
+  /** Takes host pages as the stream announces them: a recording that is only read has no others. */
+  readonly asAnnounced?: boolean;
 }
 
 /** Knows and checks host page sizes. */
@@ -21,6 +23,11 @@ export class HostPages {
 
   constructor(options: HostPageOptions) {
     this.#options = options;
+  }
+
+  /** Those of whatever stream comes. */
+  static asAnnounced(): HostPages {
+    return new HostPages({ defaultBytes: TARGET_PAGE_BYTES, byName: new Map(), asAnnounced: true });
   }
 
   /** Host page in bytes of a block. */
@@ -64,25 +71,30 @@ export class HostPages {
     if (summary !== undefined) {
       refuseOtherSummary(
         summary,
-        entries.map((entry) => this.of(entry.block)),
+        entries.map((entry) => this.#pageOf(entry)),
       );
       for (const entry of entries) this.#checkField(entry);
     }
     const { layout } = this.#options;
     if (layout === undefined) {
-      return entries.map(({ block, length }) => ({
-        name: block,
-        lengthBytes: length,
-        hostPageBytes: this.of(block),
-        kind: block === 'vga.vram' ? 'device' : 'system',
+      return entries.map((entry) => ({
+        name: entry.block,
+        lengthBytes: entry.length,
+        hostPageBytes: this.#pageOf(entry),
+        kind: entry.block === 'vga.vram' ? 'device' : 'system',
       }));
     }
     // In the list's order, whatever that of the layout is: it is where in the guest's RAM each block stands.
     return entries.map((entry) => checkAgainst(layout, entry));
   }
 
-  #checkField({ block, pageSize }: RamListEntry): void {
-    const local = this.of(block);
+  #pageOf({ block, pageSize }: RamListEntry): number {
+    return this.#options.asAnnounced === true ? (pageSize ?? TARGET_PAGE_BYTES) : this.of(block);
+  }
+
+  #checkField(entry: RamListEntry): void {
+    const { block, pageSize } = entry;
+    const local = this.#pageOf(entry);
     const received = pageSize ?? TARGET_PAGE_BYTES;
     if (received === local) return;
     throw new MemoryMapError(

@@ -2,6 +2,7 @@
 import type { RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { ReturnPathName } from '../protocol/return-path-messages.ts';
+import type { StreamRecord } from '../protocol/stream-records.ts';
 import type { HostPages } from './host-pages.ts';
 import type { DeviceRecord } from './known-devices.ts';
 
@@ -37,4 +38,6 @@ export interface IncomingEffects {
   warn(message: string): void;
   /** Monotonic ns. */
   nowNs(): number;
+  /** Sees every record of the main channel that is not a page, with its place in bytes, after it was accepted. */
+  record?(record: StreamRecord, offset: number, lengthBytes: number): void;
 }

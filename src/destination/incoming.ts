@@ -157,7 +157,12 @@ export class IncomingMigration implements StreamSink {
     this.#preempt?.begin(tally, new PagePlacer(tally, placerOptions));
   }
 
-  record(record: StreamRecord): void {
+  record(record: StreamRecord, offset: number, lengthBytes: number): void {
+    this.#take(record);
+    this.#effects.record?.(record, offset, lengthBytes);
+  }
+
+  #take(record: StreamRecord): void {
     switch (record.name) {
       case 'CONFIGURATION':
       case 'TARGET_PAGE_BITS':

@@ -50,15 +50,19 @@ export class RamBlock extends RamMemory {
 
   /**
    * Allocates a zeroed block whose host pages are all missing, or all present (then all received bits are set too).
-   * Throws MemoryMapError `bad-ram-block`, or `cannot-allocate`.
+   * `segments` is memory to use instead of fresh one. Throws MemoryMapError `bad-ram-block`, or `cannot-allocate`.
    */
-  static allocate(spec: RamBlockSpec, initially: 'missing' | 'present'): RamBlock {
+  static allocate(
+    spec: RamBlockSpec,
+    initially: 'missing' | 'present',
+    segments?: readonly SharedArrayBuffer[],
+  ): RamBlock {
     checkSpec(spec);
     const targetPageCount = spec.lengthBytes / TARGET_PAGE_BYTES;
     const bitmap = () => SharedBitmap.allocate(targetPageCount).buffer;
     const block = new RamBlock({
       spec,
-      segments: allocateSegments(spec.name, spec.lengthBytes),
+      segments: segments ?? allocateSegments(spec.name, spec.lengthBytes),
       pageStates: new SharedArrayBuffer((spec.lengthBytes / spec.hostPageBytes) * 4),
       dirtyLog: bitmap(),
       dirty: bitmap(),
@@ -209,6 +213,15 @@ export class RamImage {
       throw new MemoryMapError('bad-ram-block', `each RAM block needs a name of its own: ${listed}`);
     }
     return new RamImage({ blocks: specs.map((spec) => RamBlock.allocate(spec, initially).shared) });
+  }
+
+  /** The same memory, all present, with other host pages behind it. Throws MemoryMapError `bad-ram-block`. */
+  onHostPages(hostPageBytesOf: (block: RamBlockSpec) => number): RamImage {
+    const blocks = this.blocks.map(({ spec, shared }) => {
+      const backed = { ...spec, hostPageBytes: hostPageBytesOf(spec) };
+      return RamBlock.allocate(backed, 'present', shared.segments).shared;
+    });
+    return new RamImage({ blocks });
   }
 
   constructor(shared: SharedRamImage) {

@@ -108,6 +108,12 @@ export function encodeSection<N extends keyof typeof SECTIONS>(
   return joinBytes([Uint8Array.of(type.code), (type.encode as (values: unknown) => Uint8Array)(values)]);
 }
 
+/** A decoded subsection of the configuration, as it stood in its stream. */
+export function encodeSubsectionRecord({ name, ...values }: ConfigurationSubsection): Uint8Array {
+  const onWire = Object.entries(CONFIGURATION_SUBSECTIONS).find(([, type]) => type.name === name)![0];
+  return encodeConfigurationSubsection(onWire as keyof typeof CONFIGURATION_SUBSECTIONS, values as never);
+}
+
 /** A subsection of the configuration, with type byte and head. */
 export function encodeConfigurationSubsection<N extends keyof typeof CONFIGURATION_SUBSECTIONS>(
   name: N,

@@ -5,6 +5,8 @@ import { encodeSection } from '../protocol/sections.ts';
 
 /** State of one device. */
 export interface DeviceSection {
+  /** Its id in the stream that it was recorded in; without one it is numbered in order. */
+  readonly sectionId?: number;
   readonly idstr: string;
   readonly instanceId: number;
   readonly versionId: number;
@@ -17,8 +19,8 @@ const FIRST_DEVICE_SECTION_ID = 3;
 /** A FULL section with its footer for each device. */
 export function encodeDevices(devices: readonly DeviceSection[]): Uint8Array {
   return joinBytes(
-    devices.flatMap(({ idstr, instanceId, versionId, payload }, index) => {
-      const sectionId = FIRST_DEVICE_SECTION_ID + index;
+    devices.flatMap(({ idstr, instanceId, versionId, payload, ...recorded }, index) => {
+      const sectionId = recorded.sectionId ?? FIRST_DEVICE_SECTION_ID + index;
       return [
         encodeSection('SECTION_FULL', { sectionId, idstr, instanceId, versionId }),
         payload,

@@ -5,18 +5,23 @@ import type { SharedVcpuControl } from '../machine/vcpu-control.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
 import type { ChannelUri } from '../transport/uri.ts';
+import type { DeviceSection } from './device-sections.ts';
 import type { BlockPlacement } from './negotiation.ts';
 import type { OutgoingOptions } from './outgoing.ts';
 import type { OutgoingState } from './outgoing-states.ts';
 import type { OutgoingCounters } from './outgoing-stream.ts';
+
+/** The devices that leave with the guest: those of a guest of ours, read when its vCPUs have stopped, or recorded ones. */
+export type DevicesToSend =
+  | { readonly kind: 'guest'; readonly description: Uint8Array }
+  | { readonly kind: 'recorded'; readonly sections: readonly DeviceSection[] };
 
 /** What the migration thread is started with. */
 export interface OutgoingThreadData {
   readonly uri: ChannelUri;
   readonly ram: SharedRamImage;
   readonly control: SharedVcpuControl;
-  /** Payload of the section `postcopy/guest`. */
-  readonly guestDescription: Uint8Array;
+  readonly devices: DevicesToSend;
   readonly options: OutgoingOptions;
   readonly profile: Profile;
   /** How long the peer may keep us waiting, for a connection, an answer, or room to write. */

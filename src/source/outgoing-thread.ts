@@ -13,6 +13,7 @@ import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit } from './bandwidth-limit.ts';
+import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
 import type { OutgoingStep } from './outgoing-stream.ts';
@@ -125,9 +126,15 @@ function stopGuest(): void {
   if (!control.waitAllParked(STOP_TIMEOUT_MS)) {
     throw new GuestError('vcpu-does-not-stop', `a vCPU did not stop within ${STOP_TIMEOUT_MS} ms`);
   }
-  guestStoppedNs = 0;
+  migration.devices = data.devices.kind === 'recorded' ? data.devices.sections : ownDevices(data.devices);
+  // Without a vCPU of ours the guest stands still from now on.
+  const parked = Array.from({ length: control.vcpuCount }, (_, index) => control.parkedAtNs(index));
+  guestStoppedNs = parked.length === 0 ? monotonicNs() : Math.max(...parked);
+}
+
+/** The guest's description and the states of its vCPUs, which are parked. */
+function ownDevices({ description }: { description: Uint8Array }): DeviceSection[] {
   const vcpus = Array.from({ length: control.vcpuCount }, (_, index) => {
-    guestStoppedNs = Math.max(guestStoppedNs!, control.parkedAtNs(index));
     return {
       idstr: 'postcopy/vcpu',
       instanceId: index,
@@ -135,10 +142,7 @@ function stopGuest(): void {
       payload: encodeVcpuState(control.readState(index)),
     };
   });
-  migration.devices = [
-    { idstr: 'postcopy/guest', instanceId: 0, versionId: 1, payload: data.guestDescription },
-    ...vcpus,
-  ];
+  return [{ idstr: 'postcopy/guest', instanceId: 0, versionId: 1, payload: description }, ...vcpus];
 }
 
 async function perform(

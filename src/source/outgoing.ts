@@ -6,7 +6,7 @@ import { joinBytes } from '../protocol/message.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
-import { encodeSection } from '../protocol/sections.ts';
+import { type ConfigurationSubsection, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
@@ -31,6 +31,10 @@ import { decideAfterPass, type PostcopyAfter } from './switchover-policy.ts';
 export interface OutgoingOptions {
   /** Machine type in the configuration section. */
   readonly machine: string;
+  /** Subsections of the configuration, of a recorded machine that had any. */
+  readonly configuration?: readonly ConfigurationSubsection[];
+  /** Description of the devices that ends a precopy stream, as recorded; without one it is made from the devices. */
+  readonly vmDescription?: string | undefined;
   /** Whether postcopy may follow; without, nothing is advised and page sizes do not matter. */
   readonly postcopyRam: boolean;
   /** Whether to offer host page negotiation. */
@@ -170,9 +174,9 @@ export class OutgoingMigration {
   }
 
   *#setUp(): Steps {
-    const { machine, negotiate, postcopyRam, guest } = this.#options;
+    const { machine, configuration, negotiate, postcopyRam, guest } = this.#options;
     const stream = this.#stream;
-    yield* stream.send(encodePreamble(machine));
+    yield* stream.send(encodePreamble(machine, configuration));
     this.#enterPhase('setup');
     const first = negotiate && postcopyRam ? NEGOTIATION_COOKIE : PING.SETUP;
     yield* stream.send(this.#ping(first));
@@ -255,7 +259,8 @@ export class OutgoingMigration {
     // The destination runs the guest when it has read EOF, so it is given away before that byte can be on its way.
     this.advance('eof-leaves');
     this.#returnPath.expectShut();
-    yield* stream.send(encodeSection('VMDESCRIPTION', { json: describeDevices(this.devices) }));
+    const json = this.#options.vmDescription ?? describeDevices(this.devices);
+    yield* stream.send(encodeSection('VMDESCRIPTION', { json }));
   }
 
   /** Steps 7 to 12 of the order of a postcopy migration (wire section 4.1). */

@@ -1,43 +1,24 @@
-// Runs the source of a migration: builds the guest, lets it run, sends it, and looks after it if it stays.
+// Runs the source of a migration: lets the guest run, sends it, and tells what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { GuestError, OptionError } from '../errors.ts';
-import { fillFromFile, fillPattern } from '../machine/fill.ts';
-import { encodeGuestDescription, type GuestDescription } from '../machine/guest-description.ts';
-import type { GuestTrace } from '../machine/guest-programs.ts';
-import { initialVcpuStates } from '../machine/initial-vcpu-states.ts';
+import { OptionError } from '../errors.ts';
+import { encodeGuestDescription } from '../machine/guest-description.ts';
 import { mmuRefusal } from '../machine/mmu.ts';
-import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
-import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
-import { VcpuControl } from '../machine/vcpu-control.ts';
-import type { GuestProgramName, VcpuState } from '../machine/vcpu-state.ts';
-import { startVcpuThreads, type VcpuThreads } from '../machine/vcpu-threads.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import type { MigrationResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
+import type { DeviceSection } from './device-sections.ts';
+import { type BuiltGuest, GuestAtSource, type RecordedGuest, type StayedGuest } from './guest-at-source.ts';
 import type { OutgoingOptions } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
 
-/** The guest to build. */
-export interface SourceGuest {
-  readonly blocks: readonly RamBlockSpec[];
-  readonly vcpuCount: number;
-  readonly program: GuestProgramName;
-  readonly trace: GuestTrace | undefined;
-  readonly seed: number;
-  readonly writePercent: number;
-  /** Accesses per second of each vCPU; 0 is flat out. */
-  readonly ratePerSecond: number;
-  /** Fills RAM from this file; else with a pattern, of which `zeroPercent` of the pages are zero. */
-  readonly ramImagePath: string | undefined;
-  readonly zeroPercent: number;
-}
-
-/** How to migrate it. */
+/** How to migrate a guest. */
 export interface SourceOptions {
   readonly uri: ChannelUri;
-  readonly guest: SourceGuest;
+  readonly guest: BuiltGuest | RecordedGuest;
+  /** Devices of a recorded machine, sent in place of those of a guest of ours. */
+  readonly recordedDevices: readonly DeviceSection[] | undefined;
   readonly outgoing: OutgoingOptions;
   readonly profile: Profile;
   readonly timeoutMs: number;
@@ -59,18 +40,12 @@ export interface SourceEvents {
 }
 
 const OUTGOING_ENTRY = new URL('./outgoing-thread.js', import.meta.url);
-const PARK_TIMEOUT_MS = 5000;
-/** Starting a thread takes many milliseconds, and seconds where a dozen start on a loaded machine. */
-const START_TIMEOUT_MS = 30_000;
-/** A guest that stays runs on for so long, so that its proof covers accesses after the failed migration. */
-const STAY_MS = 100;
 
 /** A running source. */
 export class Source {
   readonly #options: SourceOptions;
   readonly #events: SourceEvents;
-  readonly #image: RamImage;
-  readonly #control: VcpuControl;
+  readonly #guest: GuestAtSource;
   readonly #abort = new AbortController();
   #worker: Worker | undefined;
   #isCancelled = false;
@@ -80,24 +55,33 @@ export class Source {
     this.#options = options;
     this.#events = events;
     const { guest, outgoing } = options;
-    const refusal = mmuRefusal(outgoing.guest, guest.blocks);
+    const blocks = guest.kind === 'built' ? guest.blocks : guest.ram.blocks.map((block) => block.spec);
+    const refusal = mmuRefusal(outgoing.guest, blocks);
     if (refusal !== undefined)
       throw new OptionError('guest-page-too-large', `at the source: ${refusal.message}`);
-    this.#image = RamImage.allocate(guest.blocks, 'present');
-    this.#control = VcpuControl.allocate(guest.vcpuCount);
+    this.#guest = new GuestAtSource(guest, outgoing.guest, events);
   }
 
   /** Migrates the guest. Errors of the migration are in the result, not thrown. */
   async run(): Promise<MigrationResult> {
-    this.#events.onPhase?.('fill');
-    const description = this.#fill();
-    const threads = await this.#startGuest();
-    await sleep(this.#options.warmUpMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
-    const report = await this.#send(encodeGuestDescription(description));
-    const stayed = report.hasGivenGuestAway ? undefined : await this.#keepGuest(description);
-    this.#control.exit();
-    await threads.ended;
-    return this.#result(report, stayed);
+    const { warmUpMs, verify } = this.#options;
+    const guest = this.#guest;
+    await guest.start();
+    if (guest.runsHere)
+      await sleep(warmUpMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+    const report = await this.#send();
+    const stays = !report.hasGivenGuestAway && guest.runsHere;
+    const stayed = stays ? await guest.keep(verify) : undefined;
+    await guest.end();
+    return this.#result(report, stayed, this.#hashWhatLeft(report));
+  }
+
+  /** Nobody proves a guest whose devices are not ours, so whoever compares its RAM is given the hash of what left. */
+  #hashWhatLeft(report: OutgoingReport): Record<string, string> {
+    const { recordedDevices, verify } = this.#options;
+    if (recordedDevices === undefined || !verify || report.state !== 'completed') return {};
+    this.#events.onPhase?.('hash');
+    return this.#guest.hashRam();
   }
 
   /** Cancels; once the guest may be at the destination only `force` does, and may lose it. */
@@ -108,60 +92,19 @@ export class Source {
     this.#worker?.postMessage(message);
   }
 
-  #fill(): GuestDescription {
-    const { guest, outgoing } = this.#options;
-    const fill =
-      guest.ramImagePath === undefined
-        ? fillPattern(this.#image, guest.seed, guest.zeroPercent)
-        : fillFromFile(this.#image, guest.ramImagePath);
-    return {
-      fill,
-      blocks: guest.blocks,
-      mmu: outgoing.guest.mmu,
-      guestPageBytes: outgoing.guest.guestPageBytes,
-      ...(guest.trace === undefined
-        ? {}
-        : { trace: { pageCount: guest.trace.pageCount, accesses: guest.trace.accesses } }),
-    };
-  }
-
-  async #startGuest(): Promise<VcpuThreads> {
-    const { guest } = this.#options;
-    const states = initialVcpuStates({
-      vcpus: guest.vcpuCount,
-      program: guest.program,
-      seed: guest.seed,
-      writePercent: guest.writePercent,
-      ratePerSecond: guest.ratePerSecond,
-      totalPages: this.#image.totalBytes / TARGET_PAGE_BYTES,
-      ...(guest.trace === undefined ? {} : { trace: guest.trace }),
-    });
-    const threads = startVcpuThreads({
-      ram: this.#image.shared,
-      control: this.#control.shared,
-      trace: guest.trace === undefined ? undefined : shared(guest.trace),
-    });
-    // A vCPU that fails is seen when the guest is stopped; the thread's own error says more.
-    threads.ended.catch((error: unknown) => this.#events.onWarning?.(String(error)));
-    if (!(await this.#control.waitAllParkedAsync(START_TIMEOUT_MS))) {
-      throw new GuestError(
-        'vcpu-does-not-start',
-        `a vCPU thread did not start within ${START_TIMEOUT_MS} ms`,
-      );
-    }
-    for (const state of states) this.#control.writeState(state.index, state);
-    this.#control.run();
-    return threads;
-  }
-
-  async #send(guestDescription: Uint8Array): Promise<OutgoingReport> {
+  async #send(): Promise<OutgoingReport> {
     const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth, recordPath } =
       this.#options;
+    const { image, control, description } = this.#guest;
+    const { recordedDevices } = this.#options;
     const data: OutgoingThreadData = {
       uri,
-      ram: this.#image.shared,
-      control: this.#control.shared,
-      guestDescription,
+      ram: image.shared,
+      control: control.shared,
+      devices:
+        recordedDevices === undefined
+          ? { kind: 'guest', description: encodeGuestDescription(description!) }
+          : { kind: 'recorded', sections: recordedDevices },
       options: outgoing,
       profile,
       timeoutMs,
@@ -189,54 +132,21 @@ export class Source {
     });
   }
 
-  /** The migration failed and the guest stays: it goes on, and then proves that nothing happened to it. */
-  async #keepGuest(description: GuestDescription): Promise<StayedGuest> {
-    const before = this.#counts();
-    this.#control.run();
-    // On a busy machine its threads may not have had a turn by then, and a guest that did nothing proves little.
-    for (let waitedMs = 0; waitedMs === 0 || (this.#counts() === before && waitedMs < PARK_TIMEOUT_MS); ) {
-      await sleep(STAY_MS);
-      waitedMs += STAY_MS;
-    }
-    this.#control.stop();
-    if (!(await this.#control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
-      throw new GuestError('vcpu-does-not-stop', `a vCPU did not stop within ${PARK_TIMEOUT_MS} ms`);
-    }
-    const vcpus = Array.from({ length: this.#control.vcpuCount }, (_, index) =>
-      this.#control.readState(index),
-    );
-    const wentOn = this.#counts() - before;
-    return { vcpus, accessesSince: wentOn, ...(await this.#prove(description, vcpus)) };
-  }
-
-  async #prove(description: GuestDescription, vcpus: readonly VcpuState[]): Promise<GuestProof> {
-    if (!this.#options.verify) return { isProved: false, verdict: 'not proved: --no-verify was given' };
-    this.#events.onPhase?.('verify');
-    const ramSha256 = Object.fromEntries(this.#image.blocks.map((block) => [block.name, block.hashSha256()]));
-    const { ramImagePath } = this.#options.guest;
-    return await proveGuest({ description, vcpus, ramSha256, ramImagePath });
-  }
-
-  #counts(): number {
-    let sum = 0;
-    for (let index = 0; index < this.#control.vcpuCount; index += 1) sum += this.#control.count(index);
-    return sum;
-  }
-
-  #result(report: OutgoingReport, stayed: StayedGuest | undefined): MigrationResult {
+  #result(
+    report: OutgoingReport,
+    stayed: StayedGuest | undefined,
+    ramSha256: Record<string, string>,
+  ): MigrationResult {
     const { counters } = report;
-    const { guest, outgoing } = this.#options;
+    const { outgoing } = this.#options;
     const phases = phaseDurations(report);
     return {
       status: statusOf(report),
       role: 'source',
       guestVerified: false,
-      guestVerification:
-        stayed === undefined
-          ? 'the guest left; its RAM is proved at the destination'
-          : 'not verified: the migration did not complete, and the guest went on at the source',
-      ramSha256: {},
-      negotiated: this.#image.blocks.map((block) => {
+      guestVerification: this.#verdict(report, stayed, ramSha256),
+      ramSha256,
+      negotiated: this.#guest.image.blocks.map((block) => {
         const placement = report.placements.find((candidate) => candidate.block === block.name);
         return {
           block: block.name,
@@ -275,26 +185,24 @@ export class Source {
       guest: {
         mmu: outgoing.guest.mmu,
         largestPageBytes: outgoing.guest.guestPageBytes,
-        vcpus: Array.from({ length: guest.vcpuCount }, (_, index) => ({
-          index,
-          program: guest.program,
-          count: stayed?.vcpus[index]?.count ?? this.#control.count(index),
-        })),
+        vcpus: this.#guest.vcpus(stayed),
       },
     };
   }
-}
-
-interface StayedGuest extends GuestProof {
-  readonly vcpus: readonly VcpuState[];
-  readonly accessesSince: number;
-}
-
-/** The trace on memory that all vCPU threads share. */
-function shared(trace: GuestTrace): GuestTrace {
-  const accesses = new Uint32Array(new SharedArrayBuffer(trace.accesses.byteLength));
-  accesses.set(trace.accesses);
-  return { pageCount: trace.pageCount, accesses };
+  #verdict(
+    { hasGivenGuestAway, state }: OutgoingReport,
+    stayed: StayedGuest | undefined,
+    ramSha256: Record<string, string>,
+  ): string {
+    if (stayed !== undefined)
+      return 'not verified: the migration did not complete, and the guest went on at the source';
+    if (!hasGivenGuestAway) return 'not verified: the migration did not complete, and nothing runs here';
+    if (this.#options.recordedDevices === undefined)
+      return 'the guest left; its RAM is proved at the destination';
+    if (Object.keys(ramSha256).length > 0)
+      return 'a recorded machine left; the hash of its RAM at the switchover is given';
+    return `a recorded machine left; its RAM was not hashed: ${state === 'completed' ? '--no-verify was given' : 'the migration did not complete'}`;
+  }
 }
 
 function statusOf({ state, error }: OutgoingReport): MigrationResult['status'] {

@@ -9,7 +9,12 @@ import {
   RAM_SECTION_VERSION,
   TARGET_PAGE_BYTES,
 } from '../protocol/ram-records.ts';
-import { encodeHeader, encodeSection } from '../protocol/sections.ts';
+import {
+  type ConfigurationSubsection,
+  encodeHeader,
+  encodeSection,
+  encodeSubsectionRecord,
+} from '../protocol/sections.ts';
 import { type DeviceSection, encodeDevices } from './device-sections.ts';
 import type { BlockPlacement } from './negotiation.ts';
 
@@ -22,10 +27,14 @@ export const PING = { SETUP: 1, BEFORE_PACKAGE: 2, IN_PACKAGE: 3, AFTER_PACKAGE:
 const DEFAULT_PAGE_BYTES = TARGET_PAGE_BYTES;
 
 /** Header, configuration and the opening of the return path. */
-export function encodePreamble(machine: string): Uint8Array {
+export function encodePreamble(
+  machine: string,
+  subsections: readonly ConfigurationSubsection[] = [],
+): Uint8Array {
   return joinBytes([
     encodeHeader(),
     encodeSection('CONFIGURATION', { machine }),
+    ...subsections.map(encodeSubsectionRecord),
     encodeCommand('OPEN_RETURN_PATH', {}),
   ]);
 }
