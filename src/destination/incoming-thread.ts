@@ -14,6 +14,7 @@ import { HostPages } from './host-pages.ts';
 import { IncomingMigration } from './incoming.ts';
 import type { IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } from './incoming-messages.ts';
 import { type PostcopyState, PostcopyStateCell } from './incoming-states.ts';
+import { rehearseIncoming } from './rehearsal.ts';
 import { ReturnPathPort } from './return-path-port.ts';
 
 const { options, ...shared } = workerData as IncomingThreadData;
@@ -150,7 +151,16 @@ async function open(): Promise<ReplayChannel | undefined> {
   if (options.preallocates && options.layout !== undefined) preallocated = allocateRam(options.layout);
   listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
-  channel = recorded(await listener.accept());
+  const accepted = listener.accept();
+  let isConnected = false;
+  accepted.then(
+    () => {
+      isConnected = true;
+    },
+    () => undefined, // told below
+  );
+  await rehearseIncoming(() => isConnected);
+  channel = recorded(await accepted);
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
   if (options.preempt) preemptChannel = recorded(await acceptSoon(listener));
   listener.close();

@@ -17,6 +17,7 @@ import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
 import type { OutgoingStep } from './outgoing-stream.ts';
+import { rehearseOutgoing } from './rehearsal.ts';
 
 const data = workerData as OutgoingThreadData;
 const PROGRESS_MS = 100;
@@ -178,6 +179,7 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 }
 
 async function migrate(): Promise<void> {
+  rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
   const connected = await connectChannel(data.uri, data.timeoutMs);
   channel = recording === undefined ? connected : recording.wrap(connected);

@@ -1,0 +1,106 @@
+// Receives small migrations in memory, so that the compiler has done its work before a vCPU waits for a page.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { RamImage } from '../machine/ram-block.ts';
+import { monotonicNs } from '../monotonic-clock.ts';
+import { encodeCommand } from '../protocol/commands.ts';
+import { joinBytes } from '../protocol/message.ts';
+import {
+  encodeEos,
+  encodeRamList,
+  encodeRecordHead,
+  RAM_FLAG,
+  RAM_IDSTR,
+  RAM_SECTION_VERSION,
+  TARGET_PAGE_BYTES,
+} from '../protocol/ram-records.ts';
+import { encodeHeader, encodeSection } from '../protocol/sections.ts';
+import { FaultBoard } from './fault-board.ts';
+import { HostPages } from './host-pages.ts';
+import { IncomingMigration } from './incoming.ts';
+import { PostcopyStateCell } from './incoming-states.ts';
+
+const BLOCK = 'rehearsal';
+const PAGE_COUNT = 1024;
+/** About as long as V8 takes to notice and to optimise all that runs once per page. */
+const REHEARSAL_MS = 150;
+/** No multiple of a record, so that each piece cuts a record elsewhere. */
+const PIECE_BYTES = 60_001;
+
+/**
+ * Receives until `isOver`, or long enough. It is called while nobody has connected, so it costs no migration anything;
+ * each turn is short, and a source that connects is seen at once.
+ */
+export async function rehearseIncoming(isOver: () => boolean): Promise<void> {
+  const stream = rehearsalStream();
+  const deadlineMs = performance.now() + REHEARSAL_MS;
+  while (performance.now() < deadlineMs) {
+    const migration = rehearsalMigration();
+    for (let at = 0; at < stream.length; at += PIECE_BYTES) {
+      if (isOver()) return;
+      migration.push(stream, at, Math.min(at + PIECE_BYTES, stream.length));
+      await nextTurn();
+    }
+  }
+}
+
+/** A core of its own, with nobody to tell anything. */
+function rehearsalMigration(): IncomingMigration {
+  const ignore = (): void => undefined;
+  return new IncomingMigration(
+    {
+      profile: 'strict',
+      hostPages: new HostPages({ defaultBytes: TARGET_PAGE_BYTES, byName: new Map(), layout: undefined }),
+      acceptsUnknownDevices: false,
+      negotiate: false,
+      preempt: false,
+    },
+    {
+      reply: ignore,
+      createRam: (blocks) => RamImage.allocate(blocks, 'missing'),
+      load: ignore,
+      warn: ignore,
+      nowNs: monotonicNs,
+    },
+    { cell: new PostcopyStateCell(), board: FaultBoard.allocate(1) },
+  );
+}
+
+/** A postcopy migration of pages that are not zero, up to the last of them. */
+function rehearsalStream(): Uint8Array {
+  const lengthBytes = PAGE_COUNT * TARGET_PAGE_BYTES;
+  const sectionId = 2;
+  const packaged = joinBytes([encodeCommand('POSTCOPY_LISTEN', {}), encodeCommand('POSTCOPY_RUN', {})]);
+  const body = new Uint8Array(TARGET_PAGE_BYTES).fill(1);
+  const pages = Array.from({ length: PAGE_COUNT }, (_, page) => [
+    encodeRecordHead(page * TARGET_PAGE_BYTES, RAM_FLAG.PAGE, page === 0 ? BLOCK : undefined),
+    body,
+  ]);
+  return joinBytes([
+    encodeHeader(),
+    encodeSection('CONFIGURATION', { machine: 'none' }),
+    encodeCommand('OPEN_RETURN_PATH', {}),
+    encodeCommand('POSTCOPY_ADVISE', {
+      pageSizeSummary: TARGET_PAGE_BYTES,
+      targetPageSize: TARGET_PAGE_BYTES,
+    }),
+    encodeSection('SECTION_START', {
+      sectionId,
+      idstr: RAM_IDSTR,
+      instanceId: 0,
+      versionId: RAM_SECTION_VERSION,
+    }),
+    encodeRamList([{ block: BLOCK, length: lengthBytes }]),
+    encodeEos(),
+    encodeSection('SECTION_FOOTER', { sectionId }),
+    encodeCommand('POSTCOPY_RAM_DISCARD', {
+      version: 0,
+      block: BLOCK,
+      terminator: 0,
+      ranges: [{ start: 0, length: lengthBytes }],
+    }),
+    encodeCommand('PACKAGED', { length: packaged.length }),
+    packaged,
+    encodeSection('SECTION_PART', { sectionId }),
+    ...pages.flat(),
+  ]);
+}
