@@ -32,13 +32,18 @@ function failures(lines) {
 /** What tap counted, from its last comment; undefined until it came. */
 let totals;
 const skipped = [];
+/** Skipped for want of something that not every host has, such as QEMU: told as loudly, and no failure. */
+const lacking = [];
 let file = [];
 
 function take(line) {
   log.write(`${line}\n`);
   file.push(line);
   const directive = /^\s*(?:not )?ok \d+ - (.*?) # (SKIP|TODO)\b ?(.*)$/i.exec(line);
-  if (directive !== null) skipped.push(directive.slice(1).filter(Boolean).join(' - '));
+  if (directive !== null) {
+    const name = directive.slice(1).filter(Boolean).join(' - ');
+    (/^needs /.test(directive[3] ?? '') ? lacking : skipped).push(name);
+  }
   if (/^ok \d+ /.test(line)) {
     console.log(line.replace(/^ok \d+ - /, 'ok   '));
     file = [];
@@ -61,6 +66,11 @@ for await (const line of createInterface({ input: tap.stdout })) take(line);
 const exit = await ended;
 log.end();
 
+if (lacking.length > 0) {
+  console.log(`\n${'!'.repeat(80)}\nSKIPPED, and so not tested, for this host lacks what they need:`);
+  for (const name of lacking) console.log(`  ${name}`);
+  console.log('!'.repeat(80));
+}
 if (skipped.length > 0) {
   console.log(`\n${'!'.repeat(80)}\nSKIPPED, and so not tested${skipIsFailure ? ' (a failure here)' : ''}:`);
   for (const name of skipped) console.log(`  ${name}`);
