@@ -12,12 +12,26 @@ import { repositoryUrl } from '../fixtures.ts';
 const PROGRAM = 'qemu-system-x86_64';
 const HUGE_PAGES = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages';
 export const MIB = 2 ** 20;
+const POSTCOPY_RAM = { capability: 'postcopy-ram', state: true } as const;
 const POLL_MS = 20;
 const POLL_LIMIT_MS = 60_000;
 
 /** Why no QEMU can be tested with here; undefined if one can. The words stand in the list of skipped tests. */
 export function whyNoQemu(): string | undefined {
-  return spawnSync(PROGRAM, ['--version']).status === 0 ? undefined : `needs ${PROGRAM}`;
+  // A QEMU that awaits a migration looks whether this host lets it have userfaultfd.
+  const input = [
+    { execute: 'qmp_capabilities' },
+    { execute: 'migrate-set-capabilities', arguments: { capabilities: [POSTCOPY_RAM] } },
+    { execute: 'quit' },
+  ];
+  const args = ['-machine', 'none', '-nodefaults', '-display', 'none', '-incoming', 'defer', '-qmp', 'stdio'];
+  const { status, stdout } = spawnSync(PROGRAM, args, {
+    input: input.map((command) => JSON.stringify(command)).join('\n'),
+    encoding: 'utf8',
+  });
+  if (status !== 0) return `needs ${PROGRAM}`;
+  const refusal = /"desc": "([^"]*)"/.exec(stdout)?.[1];
+  return refusal === undefined ? undefined : `needs a host on which QEMU can do postcopy: ${refusal}`;
 }
 
 interface Teardown {
@@ -107,7 +121,7 @@ export class LiveQemu {
     t.teardown(() => qmp.close());
     const qemu = new LiveQemu(qmp, directory);
     await qmp.command('migrate-set-capabilities', {
-      capabilities: [{ capability: 'postcopy-ram', state: true }],
+      capabilities: [POSTCOPY_RAM],
     });
     return qemu;
   }

@@ -1,4 +1,6 @@
 // A source that becomes the guest of a recording, against a destination of ours: other pages, the same guest.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -187,4 +189,16 @@ t.test('what cannot be is said before anything leaves', async (t) => {
     t.match(ending.stderr, says);
     t.equal(ending.stdout, '');
   }
+});
+
+t.test('an interrupt while a recording is read', async (t) => {
+  const program = fileURLToPath(new URL('../../src/cli/postcopy.js', import.meta.url));
+  const args = ['source', '--replay', '-', '--migrate', 'tcp:127.0.0.1:1'];
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, program, ...args], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  // It has said so by then, and it listens to signals before it says anything.
+  await once(child.stderr, 'data');
+  child.kill('SIGINT');
+  t.strictSame(await once(child, 'exit'), [3, null], 'cancelled');
 });
