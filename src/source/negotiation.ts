@@ -36,15 +36,14 @@ export interface GuestPages {
 }
 
 /**
- * The placement of every block, in the source's order. No answer means a peer without the extension: the sizes must
- * then be equal, which such a peer checks itself (rule D29), so ours are taken.
+ * The placement of every block, in the source's order, as the destination wants it. No answer means a peer without the
+ * extension: the sizes must then be equal, which such a peer checks itself (rule D29), so ours are taken.
  *
- * @throws ProtocolError `bad-host-page-list`, MemoryMapError `placement-page-refused` or `mmu-refused`
+ * @throws ProtocolError `bad-host-page-list`
  */
-export function decidePlacement(
+export function wantedPlacements(
   blocks: readonly SourceBlock[],
   answers: readonly HostPageAnswer[],
-  guest: GuestPages,
 ): BlockPlacement[] {
   if (answers.length === 0) {
     return blocks.map((block) => ({
@@ -56,9 +55,8 @@ export function decidePlacement(
   }
   checkList(answers);
   const byName = new Map(answers.map((answer) => [answer.block, answer]));
-  const placements = blocks.map((block) => {
+  return blocks.map((block) => {
     const answer = byName.get(block.name) ?? answers[0]!;
-    checkPlacement(block, answer);
     return {
       block: block.name,
       sourceHostPageBytes: block.hostPageBytes,
@@ -66,16 +64,27 @@ export function decidePlacement(
       placementPageBytes: answer.placementPage,
     };
   });
-  const refusal = mmuRefusal(
-    guest,
-    blocks.map((block, index) => ({
-      name: block.name,
-      kind: block.kind,
-      hostPageBytes: placements[index]!.destinationHostPageBytes,
-    })),
-  );
+}
+
+/**
+ * Refuses what cannot be done, or what the guest cannot live with. A peer without the extension told no sizes to check.
+ *
+ * @throws MemoryMapError `placement-page-refused` or `mmu-refused`
+ */
+export function checkPlacements(
+  blocks: readonly SourceBlock[],
+  placements: readonly BlockPlacement[],
+  guest: GuestPages,
+): void {
+  const told = blocks.flatMap((block, index) => {
+    const { destinationHostPageBytes: hostPageBytes, placementPageBytes } = placements[index]!;
+    return hostPageBytes === undefined ? [] : [{ ...block, hostPageBytes, placementPageBytes, block }];
+  });
+  for (const { block, hostPageBytes, placementPageBytes } of told) {
+    checkPlacement(block, hostPageBytes, placementPageBytes);
+  }
+  const refusal = mmuRefusal(guest, told);
   if (refusal !== undefined) throw new MemoryMapError('mmu-refused', refusal.message, { rule: 'N8' });
-  return placements;
 }
 
 /** The default comes first, and no block twice. */
@@ -96,7 +105,7 @@ function checkList(answers: readonly HostPageAnswer[]): void {
   }
 }
 
-function checkPlacement(block: SourceBlock, { hostPage, placementPage }: HostPageAnswer): void {
+function checkPlacement(block: SourceBlock, hostPage: number, placementPage: number): void {
   const fault = findFault(block, hostPage, placementPage);
   if (fault === undefined) return;
   const sizes = `length ${formatByteSize(block.lengthBytes)}, source host page ${formatByteSize(block.hostPageBytes)}, destination host page ${formatByteSize(hostPage)}, placement page ${formatByteSize(placementPage)}`;

@@ -10,7 +10,7 @@ import { type ConfigurationSubsection, encodeSection } from '../protocol/section
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
-import { type BlockPlacement, decidePlacement, type GuestPages } from './negotiation.ts';
+import { type BlockPlacement, checkPlacements, type GuestPages, wantedPlacements } from './negotiation.ts';
 import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './outgoing-states.ts';
 import { type OutgoingCounters, OutgoingStream, type Steps } from './outgoing-stream.ts';
 import { appendDirtyPages, PageFeed } from './page-feed.ts';
@@ -184,7 +184,8 @@ export class OutgoingMigration {
     if (first === NEGOTIATION_COOKIE)
       yield* this.#awaitReturnPath('PONG', () => this.#returnPath.hasPong(first));
     const specs = this.#ram.blocks.map((block) => block.spec);
-    this.placements = decidePlacement(specs, this.#returnPath.answers, guest);
+    this.placements = wantedPlacements(specs, this.#returnPath.answers);
+    checkPlacements(specs, this.placements, guest);
     if (postcopyRam) yield* stream.send(encodeAdvise(this.placements));
     yield* stream.send(encodeRamStart(this.#ram.blocks, this.placements, postcopyRam));
     this.advance('agreed');

@@ -140,6 +140,7 @@ export class Source {
     const { counters } = report;
     const { outgoing } = this.#options;
     const phases = phaseDurations(report);
+    const isAgreed = report.isNegotiated && report.phaseStartsNs.some(([phase]) => phase === 'precopy');
     return {
       status: statusOf(report),
       role: 'source',
@@ -152,7 +153,7 @@ export class Source {
           block: block.name,
           sourceHostPageBytes: block.hostPageBytes,
           destinationHostPageBytes: placement?.destinationHostPageBytes ?? null,
-          placementPageBytes: report.isNegotiated ? (placement?.placementPageBytes ?? null) : null,
+          placementPageBytes: isAgreed ? (placement?.placementPageBytes ?? null) : null,
         };
       }),
       pages: {

@@ -108,6 +108,11 @@ t.test('power9-2m is refused for the reason that Gibson gave', async (t) => {
   );
   const [step] = result.steps;
   t.equal(step?.met, true);
+  t.match(
+    step?.source?.negotiated[0],
+    { block: 'pc.ram', destinationHostPageBytes: 2 * 2 ** 20, placementPageBytes: null },
+    'the size that it was told, refused or not',
+  );
   t.equal(step?.source?.guestAtSource?.isProved, true);
   t.ok(step!.source!.guestAtSource!.accessesSince > 0);
   t.match(

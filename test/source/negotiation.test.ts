@@ -1,6 +1,12 @@
 // Which page each block is placed in, and every refusal.
 import t from 'tap';
-import { decidePlacement, type HostPageAnswer, type SourceBlock } from '../../src/source/negotiation.ts';
+import {
+  checkPlacements,
+  type GuestPages,
+  type HostPageAnswer,
+  type SourceBlock,
+  wantedPlacements,
+} from '../../src/source/negotiation.ts';
 
 const K = 1024;
 const M = 1024 * K;
@@ -14,6 +20,17 @@ const HASH_16M = { mmu: 'hash', guestPageBytes: 16 * M } as const;
 
 function answer(block: string, hostPage: number, placementPage = hostPage): HostPageAnswer {
   return { block, hostPage, placementPage };
+}
+
+/** As a source decides. */
+function decidePlacement(
+  blocks: readonly SourceBlock[],
+  answers: readonly HostPageAnswer[],
+  guest: GuestPages,
+) {
+  const placements = wantedPlacements(blocks, answers);
+  checkPlacements(blocks, placements, guest);
+  return placements;
 }
 
 t.test('a legacy peer does not tell: our own pages are taken', (t) => {
