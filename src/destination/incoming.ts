@@ -31,6 +31,8 @@ export class IncomingMigration implements StreamSink {
   #hasRun = false;
   #summary = 0;
   #isGuestRunning = false;
+  /** Whether `fail` has ended it: what still arrives then is nobody's. */
+  #hasFailed = false;
 
   constructor(
     options: IncomingOptions,
@@ -60,8 +62,9 @@ export class IncomingMigration implements StreamSink {
     return !this.#decoder.hasEnded || this.#preempt?.isAwaited === true;
   }
 
-  /** Takes bytes of the main channel. @throws MigrationError that ends the migration */
+  /** Takes bytes of the main channel, or nothing after `fail`. @throws MigrationError that ends the migration */
   push(input: Uint8Array, start: number, end: number): void {
+    if (this.#hasFailed) return;
     this.#decoder.push(input, start, end);
   }
 
@@ -80,8 +83,9 @@ export class IncomingMigration implements StreamSink {
     }
   }
 
-  /** Takes bytes of the preempt channel, which holds page records only. @throws MigrationError */
+  /** Takes bytes of the preempt channel, page records only, until all has come. @throws MigrationError */
   pushPreempt(input: Uint8Array, start: number, end: number): void {
+    if (this.#hasFailed || this.isComplete) return;
     this.#preempt!.push(input, start, end);
     this.#finishIfAllHasCome();
   }
@@ -93,12 +97,14 @@ export class IncomingMigration implements StreamSink {
 
   /** The loader has performed a run: the guest lives here now. */
   onGuestRunning(): void {
+    if (this.#hasFailed) return;
     this.#isGuestRunning = true;
     this.#finishIfAllHasCome();
   }
 
   /** Moves the state after an error, drops half-received host pages and names the state that follows. */
   fail(): 'failed' | 'paused' {
+    this.#hasFailed = true;
     this.#placer?.dropPartial();
     this.#preempt?.dropPartial();
     return this.#cell.advance('fail') as 'failed' | 'paused';

@@ -60,8 +60,9 @@ export class PreemptIntake {
     });
   }
 
-  /** Takes bytes. @throws MigrationError with the offset in this channel */
+  /** Takes bytes; what follows EOS is nothing. @throws MigrationError with the offset in this channel */
   push(input: Uint8Array, start: number, end: number): void {
+    if (this.#hasEnded) return;
     try {
       if (this.#tally?.isPostcopy !== true) {
         throw new StateError('preempt-before-listen', 'expected no page before LISTEN, found one', {

@@ -45,6 +45,8 @@ export class ReturnPathDecoder {
   #wanted = HEAD_BYTES;
   #streamOffset = 0;
   #bitmapBlock: string | undefined;
+  /** What was thrown: bytes behind it have no meaning, so it is thrown again. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(sink: ReturnPathSink, options: ReturnPathOptions) {
     this.#sink = sink;
@@ -52,8 +54,13 @@ export class ReturnPathDecoder {
     this.#bitmapLimitBytes = options.bitmapLimitBytes ?? 64 * 1024 * 1024;
   }
 
-  /** Decodes input of any length. @throws MigrationError with offset and stream for a message it must refuse */
+  /**
+   * Decodes input of any length.
+   *
+   * @throws MigrationError with offset and stream for a message it must refuse; from then on the same, whatever comes
+   */
   push(input: Uint8Array): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
     let at = 0;
     while (at < input.length) {
       const recordOffset = this.#streamOffset + at - this.#carry.length;
@@ -62,7 +69,8 @@ export class ReturnPathDecoder {
       try {
         this.#decode(recordOffset);
       } catch (error) {
-        throw locate(error, { offset: recordOffset, stream: 'return path' });
+        this.#failure = { error: locate(error, { offset: recordOffset, stream: 'return path' }) };
+        throw this.#failure.error;
       }
     }
     this.#streamOffset += input.length;
@@ -70,6 +78,7 @@ export class ReturnPathDecoder {
 
   /** Tells that the input has ended. @throws TransportError `truncated` inside a message */
   end(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#carry.length === 0 && this.#bitmapBlock === undefined) return;
     throw new TransportError(
       'truncated',

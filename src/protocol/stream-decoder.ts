@@ -57,6 +57,8 @@ export class StreamDecoder {
   #device: DeviceStateCollector | undefined;
   #packageBytes = 0;
   #eofSeen = false;
+  /** What was thrown: bytes behind it have no meaning, so it is thrown again. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(sink: StreamSink, options: StreamOptions) {
     this.#sink = sink;
@@ -92,8 +94,13 @@ export class StreamDecoder {
     this.#mode = 'ended';
   }
 
-  /** Decodes `input[start..end)`. @throws MigrationError with offset and stream for a record it must refuse */
+  /**
+   * Decodes `input[start..end)`.
+   *
+   * @throws MigrationError with offset and stream for a record it must refuse; from then on the same, whatever comes
+   */
   push(input: Uint8Array, start = 0, end = input.length): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
     let at = start;
     try {
       while ((at < end || this.#carry.length >= this.#wanted) && this.#mode !== 'ended') {
@@ -102,7 +109,8 @@ export class StreamDecoder {
         this.#position += used;
       }
     } catch (error) {
-      throw locate(error, { offset: this.recordOffset, stream: this.#options.stream });
+      this.#failure = { error: locate(error, { offset: this.recordOffset, stream: this.#options.stream }) };
+      throw this.#failure.error;
     }
     this.#position += end - at;
   }
@@ -113,6 +121,7 @@ export class StreamDecoder {
    * @throws TransportError `truncated` unless EOF came before or the decoder was stopped
    */
   end(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#mode === 'ended' || (this.#eofSeen && this.isBetweenRecords)) return;
     const { what, found } = this.#unfinished();
     throw new TransportError('truncated', `expected ${what}, found the end of the stream${found}`, {

@@ -137,3 +137,29 @@ t.test(
     t.end();
   },
 );
+
+t.test('what follows EOS on the preempt channel is nothing, in the same piece or the next', (t) => {
+  for (const pieces of [[joinBytes([VGA, encodeEos(), VGA])], [VGA, encodeEos(), VGA]]) {
+    const rig = rigFor();
+    rig.push(HEAD);
+    for (const bytes of pieces) pushPreempt(rig, bytes);
+    rig.push(REST);
+    rig.push(TAIL);
+    t.ok(rig.migration.isComplete);
+  }
+  t.end();
+});
+
+t.test('after an error neither channel is taken, nor the loader', (t) => {
+  const rig = rigFor({ loadsWhenTold: true });
+  rig.push(HEAD);
+  t.throws(() => pushPreempt(rig, encodeEos().fill(0xff)), { code: 'integer-too-large' });
+  t.equal(rig.migration.fail(), 'failed');
+  rig.push(REST);
+  pushPreempt(rig, VGA);
+  rig.migration.onGuestRunning();
+  t.equal(rig.cell.state, 'failed');
+  t.equal(rig.image!.blocks[1]!.pageState(3), PAGE_STATE.MISSING);
+  t.equal(rig.image!.blocks[0]!.received.nextSet(4), -1);
+  t.end();
+});

@@ -271,3 +271,32 @@ t.test('an error of the sink carries the place of its record', async (t) => {
     t.match(run(ram, split), { code: 'refused', offset: 29, stream: 'main' });
   }
 });
+
+t.test('after an error it takes nothing more, and says the same again', async (t) => {
+  const names: string[] = [];
+  class NamingSink extends SilentSink {
+    override record(record: StreamRecord): void {
+      names.push(record.name);
+    }
+  }
+  const decoder = new StreamDecoder(new NamingSink(), OPTIONS);
+  const failed = (action: () => void): unknown => {
+    try {
+      action();
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+  const first = failed(() => decoder.push(parseHex('08 0001 0000 09')));
+  t.match(first, { code: 'unknown-section-type', offset: 5 });
+  t.equal(
+    failed(() => decoder.push(parseHex('08 0004 0000'))),
+    first,
+  );
+  t.equal(
+    failed(() => decoder.end()),
+    first,
+  );
+  t.strictSame(names, ['OPEN_RETURN_PATH']);
+});
