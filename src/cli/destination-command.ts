@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { IncomingOrigin } from '../destination/incoming-messages.ts';
 import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
+import { TOUCH_ORDERS, type Touch } from '../destination/touch-order.ts';
 import { OptionError } from '../errors.ts';
 import { MAX_VCPUS } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
@@ -41,6 +42,11 @@ export const DESTINATION_HELP = {
       doc: 'refuse device sections that cannot be loaded, instead of keeping them unread',
     },
     'postcopy-preempt': { doc: 'expect a second connection that brings requested pages' },
+    touch: {
+      value: 'ORDER',
+      doc: 'in postcopy, touch every host page once as one more vCPU would: in ascending, descending or random order. For a guest whose vCPUs do not run here, such as one of QEMU',
+    },
+    'touch-seed': { value: 'N', doc: 'seed of --touch random', default: '1' },
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
     ...OUTPUT_OPTIONS,
@@ -53,6 +59,10 @@ export const DESTINATION_HELP = {
     {
       doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
       command: 'postcopy destination --replay c1.fwd.bin.gz --host-page 2M --block-page pc.bios=4K',
+    },
+    {
+      doc: 'ask real QEMU for its pages from the last to the first',
+      command: 'postcopy destination --incoming tcp::4444 --touch descending',
     },
     {
       doc: 'record what comes and what is answered, and load it again',
@@ -84,6 +94,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
   if (args.has('replay')) {
     args.refuse(['timeout'], 'on a replay, which never waits for a source');
     args.refuse(['record'], 'on a replay, which is a recording already');
+    args.refuse(['touch'], 'on a replay, where nobody answers a request');
   }
   if (!args.has('replay')) args.refuse(['replies'], 'without --replay');
   if (origin.kind === 'replay' && origin.preemptPath === undefined) {
@@ -92,6 +103,12 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
   if (args.has('block')) args.refuse(['host-page', 'block-page'], 'where --block gives the layout');
   if (args.has('no-verify')) args.refuse(['ram-image'], 'with --no-verify');
   if (!args.has('json')) args.refuse(['faults'], 'without --json');
+  if (args.text('touch') !== 'random') args.refuse(['touch-seed'], 'without --touch random');
+}
+
+function parseTouch(args: Arguments): Touch | undefined {
+  if (!args.has('touch')) return undefined;
+  return { order: args.choice('touch', TOUCH_ORDERS), seed: args.integer('touch-seed', 0, 2 ** 32 - 1) };
 }
 
 function parseDestinationOptions(args: Arguments): DestinationOptions {
@@ -111,6 +128,7 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     preallocates: args.has('mem-prealloc'),
     vcpuCount: args.integer('smp', 0, MAX_VCPUS),
     ramImagePath: args.text('ram-image'),
+    touch: parseTouch(args),
     timeoutMs: args.integer('timeout', 1),
     recordPath: args.text('record'),
     keepsFaults: args.has('faults'),

@@ -1,5 +1,6 @@
 // The stalls of a result as text. No figure stands without the time that the wire alone needs.
 import { LATENCY_BUCKET_COUNT, latencyBucketStartUs } from '../telemetry/latency-buckets.ts';
+import type { TouchResult } from '../telemetry/result.ts';
 import type { BlockStalls, StallSummary } from '../telemetry/stalls.ts';
 import { formatBytes, formatNs } from './format-quantity.ts';
 import { alignColumns, printable } from './text-layout.ts';
@@ -88,7 +89,16 @@ export function histogramLines(buckets: readonly number[]): string[] {
 }
 
 /** Lines of the summary of the stalls, without indent, at most about 78 columns wide. */
-export function stallLines(stalls: StallSummary): string[] {
+export function stallLines(stalls: StallSummary, touch?: TouchResult): string[] {
+  if (touch === undefined) return stallSummaryLines(stalls);
+  const seed = touch.seed === null ? '' : ` (seed ${touch.seed})`;
+  return [
+    `--touch: all RAM in ${touch.order} order${seed}, as if by one more vCPU`,
+    ...stallSummaryLines(stalls, touch.vcpu),
+  ];
+}
+
+function stallSummaryLines(stalls: StallSummary, touchingVcpu?: number): string[] {
   if (stalls.count === 0) return ['none: no vCPU touched a page that was missing'];
   const floors = floorsOf(stalls.perBlock);
   const { hops } = stalls;
@@ -113,7 +123,7 @@ export function stallLines(stalls: StallSummary): string[] {
   for (const vcpu of stalls.perVcpu) {
     const meanNs = vcpu.count === 0 ? null : vcpu.totalNs / vcpu.count;
     vcpuRows.push([
-      String(vcpu.vcpu),
+      vcpu.vcpu === touchingVcpu ? 'touch' : String(vcpu.vcpu),
       `${vcpu.count} ×`,
       `${formatNs(meanNs)} =`,
       besideFloor(vcpu.totalNs, vcpu.floorTotalNs),

@@ -208,7 +208,8 @@ export function reportLines(result: MigrationResult | DemoResult, options: Repor
   lines.push(...part('Moved', countLines(result), paint));
   if (result.passes.length > 0)
     lines.push(...part('Precopy passes, expected downtime', indented(passLines(result.passes)), paint));
-  if (result.stalls !== null) lines.push(...part('Stalls', indented(stallLines(result.stalls)), paint));
+  if (result.stalls !== null)
+    lines.push(...part('Stalls', indented(stallLines(result.stalls, result.touch)), paint));
   lines.push(...part('Machinery of the emulation', paragraph(machineryLine(result)), paint));
   lines.push('', ...verificationLines(result, paint));
   if (isRefusedAsExpected(result)) lines.push('', paint('refused, as expected', 'yellow'));

@@ -13,14 +13,17 @@ import type { LoadItem } from './incoming-effects.ts';
 import { PostcopyStateCell } from './incoming-states.ts';
 import { type DeviceRecord, GUEST_IDSTR, VCPU_IDSTR } from './known-devices.ts';
 import { ReturnPathPort } from './return-path-port.ts';
-import type { FromVcpuThread } from './vcpu-messages.ts';
+import type { Touch } from './touch-order.ts';
+import { Toucher } from './toucher.ts';
+import type { FaultingThreadData, FromVcpuThread } from './vcpu-messages.ts';
 
 /** A vCPU that does not park within this time never will. */
 const PARK_TIMEOUT_MS = 5000;
 /** Starting a thread takes many milliseconds, and seconds where a dozen start on a loaded machine. */
 const START_TIMEOUT_MS = 30_000;
-/** vCPUs of one guest at most; the fault board has a line for each. */
+/** vCPUs of one guest at most; the fault board has a line for each, and one for the toucher. */
 const VCPU_LIMIT = 64;
+const TOUCHER_LINE = VCPU_LIMIT;
 
 const VCPU_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
 
@@ -37,7 +40,7 @@ export interface GuestHostEvents {
 /** The guest at the destination. */
 export class GuestHost {
   readonly cell = new PostcopyStateCell();
-  readonly board = FaultBoard.allocate(VCPU_LIMIT);
+  readonly board = FaultBoard.allocate(VCPU_LIMIT + 1);
   readonly port: ReturnPathPort;
   description: GuestDescription | undefined;
   image: RamImage | undefined;
@@ -45,13 +48,22 @@ export class GuestHost {
   #control: VcpuControl | undefined;
   #threads: VcpuThreads | undefined;
   #isRunning = false;
+  #toucher: Toucher | undefined;
   readonly #events: GuestHostEvents;
+  readonly #touch: Touch | undefined;
   readonly #states: VcpuState[] = [];
   readonly #faultLogs: FaultLogData[] = [];
 
-  constructor(events: GuestHostEvents) {
+  /** `touch`: in which order all RAM is to be touched in postcopy, if it is to be. */
+  constructor(events: GuestHostEvents, touch?: Touch) {
     this.#events = events;
+    this.#touch = touch;
     this.port = ReturnPathPort.allocate((bytes) => events.onReply(bytes));
+  }
+
+  /** vCPUs whose state has come. */
+  get vcpuCount(): number {
+    return this.#states.length;
   }
 
   /** When the first vCPU began to run, in monotonic ns; null before. */
@@ -63,11 +75,30 @@ export class GuestHost {
     return begun.length === 0 ? null : Math.min(...begun);
   }
 
+  /**
+   * Starts the toucher, if there is to be one, and waits until it can touch: pages come as soon as there is RAM, and on
+   * a busy machine all of them before a thread has started. @throws GuestError `vcpu-does-not-start`, and as the toucher
+   */
+  async startToucher(): Promise<void> {
+    if (this.#touch === undefined) return;
+    this.#toucher = new Toucher({
+      touch: this.#touch,
+      line: TOUCHER_LINE,
+      board: this.board.shared,
+      port: this.port.shared,
+      onReply: this.#events.onReply,
+      onError: this.#events.onError,
+    });
+    if (await this.#toucher.waitReady(START_TIMEOUT_MS)) return;
+    throw new GuestError('vcpu-does-not-start', `the toucher did not start within ${START_TIMEOUT_MS} ms`);
+  }
+
   /** Takes the RAM, and starts `vcpuCount` threads ahead of the package so that the switchover need not wait for them. */
   prepare(ram: SharedRamImage, vcpuCount: number): void {
     this.#ram = ram;
     this.image = new RamImage(ram);
     if (vcpuCount > 0) this.#start(vcpuCount);
+    this.#toucher?.take(ram);
   }
 
   /** Performs what the package asks for, in order; errors go to `onError`. */
@@ -94,12 +125,14 @@ export class GuestHost {
     return this.#states.map((_, index) => control.readState(index));
   }
 
-  /** Ends the threads and returns every fault, in order of time. */
+  /** Ends the threads and returns every fault, in order of time; those of the toucher as if by one more vCPU. */
   async end(): Promise<FaultRecord[]> {
     this.#control?.exit();
+    const touched = await this.#toucher?.end();
     await this.#threads?.ended.catch(() => undefined); // told by onError already
     const names = this.image?.blocks.map((block) => block.name) ?? [];
     const faults = this.#faultLogs.flatMap((data) => new FaultLog(data.vcpu, data).toRecords(names));
+    if (touched !== undefined) faults.push(...new FaultLog(this.vcpuCount, touched).toRecords(names));
     return faults.sort((a, b) => a.faultNs - b.faultNs);
   }
 
@@ -111,7 +144,7 @@ export class GuestHost {
       control: control.shared,
       trace: this.description?.trace,
       entry: VCPU_ENTRY,
-      extra: { board: this.board.shared, port: this.port.shared },
+      extra: { board: this.board.shared, port: this.port.shared } satisfies FaultingThreadData,
     });
     this.#threads = threads;
     for (const worker of threads.workers) {
@@ -163,6 +196,7 @@ export class GuestHost {
       this.#isRunning = true;
       this.#control!.run();
     }
+    if (event === 'run') this.#toucher?.run();
     this.#events.onRunning();
   }
 

@@ -74,7 +74,11 @@ const port = new ReturnPathPort(shared.port, (bytes) => {
 const migration = new IncomingMigration(
   { ...options, hostPages },
   {
-    reply: (name, values) => port.send(encodeReturnPath(name, values as never)),
+    reply(name, values) {
+      const bytes = encodeReturnPath(name, values as never);
+      if (name === 'SHUT') port.sendLast(bytes);
+      else port.send(bytes);
+    },
     createRam(blocks) {
       // A stream may name only some of the blocks of the layout.
       const ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
@@ -299,9 +303,14 @@ function report(
   };
 }
 
+/** Passes on what a vCPU could not write itself. After SHUT the source reads nothing, and nobody waits for a page. */
+function takeReply(bytes: Uint8Array): void {
+  if (!migration.isComplete) channel?.write(bytes).catch(settle);
+}
+
 parentPort!.on('message', (message: ToIncomingThread) => {
   if (message.kind === 'guest-running') take(() => migration.onGuestRunning());
-  else if (message.kind === 'reply') channel?.write(message.bytes).catch(settle);
+  else if (message.kind === 'reply') takeReply(message.bytes);
   else {
     settle(fromErrorRecord(message.error));
     listener?.close();

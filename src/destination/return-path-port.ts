@@ -6,7 +6,8 @@ import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 const LOCK = 0;
 const DESCRIPTOR = 1;
 const LAST_BLOCK = 2;
-const WORDS = 3;
+const HAS_ENDED = 3;
+const WORDS = 4;
 
 const NO_DESCRIPTOR = -1;
 /** A full socket buffer is tried again after so long; requests are tiny, so it hardly ever is. */
@@ -53,9 +54,24 @@ export class ReturnPathPort {
     this.#locked(() => this.#write(bytes));
   }
 
-  /** Asks for one host page; names the block only if it is another than in the request before (rule D91). */
-  request(blockIndex: number, block: string, start: number, length: number): void {
+  /**
+   * Writes the last message. A thread that was about to ask for a page, which came meanwhile, keeps its request.
+   * @throws TransportError `return-path-broken`
+   */
+  sendLast(bytes: Uint8Array): void {
     this.#locked(() => {
+      this.#write(bytes);
+      Atomics.store(this.#words, HAS_ENDED, 1);
+    });
+  }
+
+  /**
+   * Asks for one host page; names the block only if it is another than in the request before (rule D91). False if all
+   * pages have come, and nothing may be written any more. @throws TransportError `return-path-broken`
+   */
+  request(blockIndex: number, block: string, start: number, length: number): boolean {
+    return this.#locked(() => {
+      if (Atomics.load(this.#words, HAS_ENDED) === 1) return false;
       // Handed-over messages of two threads may change places, so each names its block.
       const isNamed =
         Atomics.load(this.#words, DESCRIPTOR) === NO_DESCRIPTOR ||
@@ -65,14 +81,15 @@ export class ReturnPathPort {
           ? encodeReturnPath('REQ_PAGES_ID', { start, length, block })
           : encodeReturnPath('REQ_PAGES', { start, length }),
       );
+      return true;
     });
   }
 
-  #locked(action: () => void): void {
+  #locked<T>(action: () => T): T {
     while (Atomics.compareExchange(this.#words, LOCK, 0, 1) !== 0)
       Atomics.wait(this.#words, LOCK, 1, RETRY_MS);
     try {
-      action();
+      return action();
     } finally {
       Atomics.store(this.#words, LOCK, 0);
       Atomics.notify(this.#words, LOCK, 1);

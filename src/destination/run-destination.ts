@@ -17,6 +17,7 @@ import type {
   ToIncomingThread,
   ToMain,
 } from './incoming-messages.ts';
+import type { Touch } from './touch-order.ts';
 
 /** How to receive a migration. */
 export interface DestinationOptions extends ReceiveOptions {
@@ -24,6 +25,8 @@ export interface DestinationOptions extends ReceiveOptions {
   readonly vcpuCount: number;
   /** File that the guest's RAM was filled from, to prove it against. */
   readonly ramImagePath: string | undefined;
+  /** In which order all RAM is touched in postcopy, as if by one more vCPU; undefined touches nothing. */
+  readonly touch: Touch | undefined;
   /** Whether the result holds each fault. */
   readonly keepsFaults: boolean;
   /** Whether to run the guest again without migration to prove its RAM. */
@@ -58,16 +61,20 @@ export class Destination {
   constructor(options: DestinationOptions, events: DestinationEvents = {}) {
     this.#options = options;
     this.#events = events;
-    this.#host = new GuestHost({
-      onRunning: () => this.#tell({ kind: 'guest-running' }),
-      onReply: (bytes) => this.#tell({ kind: 'reply', bytes }),
-      onError: (error) => this.#tell({ kind: 'fail', error: toErrorRecord(error) }),
-    });
+    this.#host = new GuestHost(
+      {
+        onRunning: () => this.#tell({ kind: 'guest-running' }),
+        onReply: (bytes) => this.#tell({ kind: 'reply', bytes }),
+        onError: (error) => this.#tell({ kind: 'fail', error: toErrorRecord(error) }),
+      },
+      options.touch,
+    );
   }
 
   /** Receives one migration. Errors of the migration are in the result, not thrown. */
   async run(): Promise<DestinationOutcome> {
     const machinery = await calibrate();
+    await this.#host.startToucher();
     const report = await this.#receive();
     const proof = await this.#finish(report);
     return { result: this.#result(report, proof, machinery), replies: report.replies };
@@ -184,6 +191,18 @@ export class Destination {
     return await proveGuest({ description, vcpus, ramSha256, ramImagePath }, this.#abort.signal);
   }
 
+  /** vCPUs, and the toucher, which counts as one more. A guest that is not ours has one at least. */
+  #faultingCount(): number {
+    return Math.max(1, this.#host.vcpuCount + (this.#options.touch === undefined ? 0 : 1));
+  }
+
+  #touchResult(): Pick<MigrationResult, 'touch'> {
+    const { touch } = this.#options;
+    if (touch === undefined) return {};
+    const seed = touch.order === 'random' ? touch.seed : null;
+    return { touch: { order: touch.order, seed, vcpu: this.#host.vcpuCount } };
+  }
+
   #result(report: IncomingReport, finish: Finish, machinery: Calibration): MigrationResult {
     const { description } = this.#host;
     const peak = report.peakBytesPerSecond;
@@ -224,7 +243,8 @@ export class Destination {
         },
       },
       passes: [],
-      stalls: summariseStalls(finish.faults, { vcpuCount: Math.max(1, finish.vcpus.length), floorNs }),
+      stalls: summariseStalls(finish.faults, { vcpuCount: this.#faultingCount(), floorNs }),
+      ...this.#touchResult(),
       ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
       machinery,
       wire: {

@@ -44,28 +44,32 @@ const DEFAULT_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
  */
 export function startVcpuThreads(options: VcpuThreadOptions): VcpuThreads {
   const { entry = DEFAULT_ENTRY, extra, ...common } = options;
-  const workers = Array.from({ length: options.control.vcpuCount }, (_, index) => {
-    return new Worker(entry, {
-      workerData: { ...extra, ...common, index },
-      name: `vcpu/${index}`,
-      // Loader hooks of this process, a test runner's say, would cost each thread about a second.
-      execArgv: ['--enable-source-maps'],
-    });
-  });
-  const ended = Promise.all(workers.map(untilEnded)).then(() => undefined);
+  const threads = Array.from({ length: options.control.vcpuCount }, (_, index) =>
+    startThread(entry, `vcpu/${index}`, { ...extra, ...common, index }),
+  );
+  const ended = Promise.all(threads.map((thread) => thread.ended)).then(() => undefined);
   // Who does not look at it must not be killed by it: the control tells of a failed vCPU too.
   ended.catch(() => undefined);
-  return { workers, ended };
+  return { workers: threads.map(({ worker }) => worker), ended };
 }
 
-function untilEnded(worker: Worker, index: number): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Starts one thread of that kind. `ended` rejects as that of `startVcpuThreads`. */
+export function startThread(
+  entry: URL,
+  name: string,
+  workerData: object,
+): { worker: Worker; ended: Promise<void> } {
+  // Loader hooks of this process, a test runner's say, would cost each thread about a second.
+  const worker = new Worker(entry, { workerData, name, execArgv: ['--enable-source-maps'] });
+  const ended = new Promise<void>((resolve, reject) => {
     worker.on('message', (message: VcpuFailure | { readonly kind: string }) => {
       if (message.kind === 'error' && 'error' in message) reject(fromErrorRecord(message.error));
     });
     worker.once('error', (cause) => {
-      reject(new GuestError('vcpu-thread-died', `the thread of vCPU ${index} died: ${cause}`, { cause }));
+      reject(new GuestError('vcpu-thread-died', `the thread ${name} died: ${cause}`, { cause }));
     });
     worker.once('exit', () => resolve());
   });
+  ended.catch(() => undefined);
+  return { worker, ended };
 }

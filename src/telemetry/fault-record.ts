@@ -13,7 +13,7 @@ export interface FaultRecord {
   readonly vcpu: number;
   /** When the vCPU first touched the page. */
   readonly faultNs: number;
-  /** When this fault's own request had been written to the return path; 0 if another vCPU had already asked. */
+  /** When this fault's own request had been written to the return path; 0 if another vCPU had already asked, or all had come by then. */
   readonly requestedNs: number;
   /** When the first byte of the page was seen. Before `faultNs` if the page was already in flight when it was touched. */
   readonly firstByteNs: number;

@@ -82,6 +82,15 @@ export interface GuestAtSource {
   readonly accessesSince: number;
 }
 
+/** What touched all RAM in postcopy, where that was asked for. */
+export interface TouchResult {
+  readonly order: 'ascending' | 'descending' | 'random';
+  /** Seed of the random order; `null` for the others. */
+  readonly seed: number | null;
+  /** Under this index its faults are listed: as if by one more vCPU, the last one. */
+  readonly vcpu: number;
+}
+
 /** The guest at the end of the run. */
 export interface GuestResult {
   /** MMU that its rules follow, `radix` or `hash`; `null` where this end was not told. */
@@ -110,6 +119,8 @@ export interface MigrationResult {
   readonly passes: readonly PassEstimate[];
   /** `null` at a source, where no vCPU waits for pages. */
   readonly stalls: StallSummary | null;
+  /** Only at a destination that was told to touch all RAM. */
+  readonly touch?: TouchResult;
   /** Each fault, in order of time, where they were asked for. */
   readonly faults?: readonly FaultRecord[];
   /** `null` if it was not calibrated. */

@@ -72,3 +72,16 @@ t.test('without a descriptor it hands over, and then each request names its bloc
   port.request(1, 'vga.vram', 0, 4096);
   t.equal(handed.length, 3, 'the lock was let go, and after close nothing is written');
 });
+
+t.test('nothing is asked for behind the last message', async (t) => {
+  const handed: Uint8Array[] = [];
+  const port = ReturnPathPort.allocate((bytes) => void handed.push(bytes));
+  const late = new ReturnPathPort(port.shared, (bytes) => void handed.push(bytes));
+  t.equal(late.request(0, 'pc.ram', 0, 4096), true);
+  port.sendLast(encodeReturnPath('SHUT', { value: 0 }));
+  t.equal(late.request(0, 'pc.ram', 4096, 4096), false);
+  t.same(
+    handed.flatMap(decode).map(({ name }) => name),
+    ['REQ_PAGES_ID', 'SHUT'],
+  );
+});

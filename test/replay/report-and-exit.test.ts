@@ -24,6 +24,7 @@ t.test('a report that comes in the same turn as the end of its thread', async (t
       vcpuCount: 0,
       preallocates: false,
       ramImagePath: undefined,
+      touch: undefined,
       timeoutMs: 1000,
       recordPath: undefined,
       keepsFaults: false,

@@ -93,6 +93,7 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
     ],
     hops: { queueNs: 3000, firstByteNs: 90_000, placeNs: 399_900_000, resumeNs: 11_000 },
   },
+  touch: { order: 'random', seed: 7, vcpu: 1 },
   faults: [
     {
       block: 'vga.vram',
@@ -120,7 +121,7 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
 };
 
 /** A source that failed, after two passes. */
-export const SOURCE: Required<Omit<MigrationResult, 'faults'>> = {
+export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch'>> = {
   ...DESTINATION,
   status: 'failed',
   role: 'source',
