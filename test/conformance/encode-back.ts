@@ -82,7 +82,8 @@ class StreamEncoderBack extends RamEncoderBack implements StreamSink {
   }
 }
 
-function encodeRecord(record: StreamRecord, lengthBytes: number): Uint8Array {
+/** A record of the main channel, as our encoders write it; `lengthBytes` tells an empty ADVISE from a full one. */
+export function encodeRecord(record: StreamRecord, lengthBytes: number): Uint8Array {
   if (record.name === 'HEADER') return encodeHeader();
   if (record.name === 'PACKAGE') return record.blob;
   if (record.name === 'DEVICE_STATE') return record.payload;
@@ -95,7 +96,8 @@ function encodeRecord(record: StreamRecord, lengthBytes: number): Uint8Array {
   return encodeCommand(record.name as keyof typeof COMMANDS, record as never);
 }
 
-function encodeReply(record: ReturnPathRecord): Uint8Array {
+/** A record of the return path, as our encoders write it. */
+export function encodeReply(record: ReturnPathRecord): Uint8Array {
   if (record.name === 'RECEIVED_BITMAP') return encodeReceivedBitmap(record.bits);
   return encodeReturnPath(record.name, record as never);
 }
