@@ -1,5 +1,6 @@
 // Starts real QEMUs for a test, gives them huge pages if the host has any to give, and puts everything back.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createCipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,10 @@ const PROGRAM = 'qemu-system-x86_64';
 const HUGE_PAGES = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages';
 export const MIB = 2 ** 20;
 const POSTCOPY_RAM = { capability: 'postcopy-ram', state: true } as const;
+/** Of QEMU's bandwidths. */
+const UNLIMITED = 0;
+/** Statuses of a migration that goes no further. */
+const ENDS = ['completed', 'failed', 'cancelled', 'postcopy-paused'];
 const POLL_MS = 20;
 const POLL_LIMIT_MS = 60_000;
 
@@ -49,6 +54,14 @@ export async function until<T>(what: string, look: () => Promise<T | undefined> 
   }
 }
 
+/** A file of noise, no page of which is zero or equals another; the same in every run. */
+export function noiseFile(t: Teardown, lengthBytes: number): string {
+  const path = join(temporaryDirectory(t), 'noise');
+  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
+  writeFileSync(path, cipher.update(Buffer.alloc(lengthBytes)));
+  return path;
+}
+
 /** A hugetlbfs with so many free pages of 2 MiB, until the test ends; or why the host has none. */
 export function hugePages(t: Teardown, pageCount: number): { path: string } | { missing: string } {
   try {
@@ -73,8 +86,27 @@ export interface QemuOptions {
   readonly ramBytes: number;
   /** A hugetlbfs behind the RAM; else it has 4 KiB pages. */
   readonly hugePath?: string | undefined;
+  /** File that is its RAM, instead, on a file system of either kind; it is made if there is none. */
+  readonly ramPath?: string | undefined;
+  /** File that its RAM is filled from; one on a hugetlbfs cannot be written beforehand. */
+  readonly fillPath?: string | undefined;
   /** Whether it waits for a migration. */
   readonly isIncoming: boolean;
+  /** Whether it migrates with a preempt channel. */
+  readonly isPreempt?: boolean;
+}
+
+/** The `memory-backend` behind the RAM. */
+function backend({ ramPath, hugePath }: QemuOptions): string {
+  if (ramPath !== undefined) return `memory-backend-file,mem-path=${ramPath},share=on`;
+  return hugePath === undefined ? 'memory-backend-ram' : `memory-backend-file,mem-path=${hugePath}`;
+}
+
+/** What QEMU tells of a migration. */
+export interface QemuMigration {
+  readonly status?: string;
+  readonly 'error-desc'?: string;
+  readonly ram?: { readonly 'postcopy-requests': number; readonly 'postcopy-bytes': number };
 }
 
 const running = new Set<ChildProcess>();
@@ -96,10 +128,7 @@ export class LiveQemu {
   static async start(t: Teardown, options: QemuOptions): Promise<LiveQemu> {
     const directory = temporaryDirectory(t);
     const size = `${options.ramBytes / MIB}M`;
-    const memory =
-      options.hugePath === undefined
-        ? `memory-backend-ram,id=ram0,size=${size}`
-        : `memory-backend-file,id=ram0,size=${size},mem-path=${options.hugePath}`;
+    const memory = `${backend(options)},id=ram0,size=${size}`;
     const machine = options.machine === 'none' ? 'none' : 'microvm';
     const child = spawn(
       PROGRAM,
@@ -108,6 +137,9 @@ export class LiveQemu {
         ...['-nodefaults', '-display', 'none', '-qmp', `unix:${directory}/qmp,server=on,wait=off`],
         ...(options.machine === 'none' ? ['-S'] : guestOptions(directory)),
         ...(options.isIncoming ? ['-incoming', 'defer'] : []),
+        ...(options.fillPath === undefined
+          ? []
+          : ['-device', `loader,file=${options.fillPath},addr=0,force-raw=on`]),
       ],
       { stdio: ['ignore', 'ignore', 'inherit'] },
     );
@@ -120,9 +152,8 @@ export class LiveQemu {
     const qmp = await Qmp.connect(join(directory, 'qmp'));
     t.teardown(() => qmp.close());
     const qemu = new LiveQemu(qmp, directory);
-    await qmp.command('migrate-set-capabilities', {
-      capabilities: [POSTCOPY_RAM],
-    });
+    const preempt = { capability: 'postcopy-preempt', state: options.isPreempt === true };
+    await qmp.command('migrate-set-capabilities', { capabilities: [POSTCOPY_RAM, preempt] });
     return qemu;
   }
 
@@ -133,17 +164,44 @@ export class LiveQemu {
     return uri;
   }
 
-  /** Migrates by postcopy, precopy being too slow to end before it. */
-  async migrate(uri: string): Promise<void> {
-    await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': MIB, 'max-postcopy-bandwidth': 0 });
+  /** Migrates by postcopy, precopy being too slow to end before it. Background pages come at so many bytes a second. */
+  async migrate(uri: string, postcopyBytesPerSecond = UNLIMITED): Promise<void> {
+    await this.qmp.command('migrate-set-parameters', {
+      'max-bandwidth': MIB,
+      'max-postcopy-bandwidth': postcopyBytesPerSecond,
+    });
     await this.qmp.command('migrate', { uri });
     await until('the migration is active', async () => (await this.status()) === 'active' || undefined);
     await this.qmp.command('migrate-start-postcopy');
   }
 
+  /** Begins to migrate by precopy; with postcopy advised, as it is capable of it, but never begun. */
+  async migrateByPrecopy(uri: string): Promise<void> {
+    await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': UNLIMITED });
+    await this.qmp.command('migrate', { uri });
+  }
+
+  /** What it tells of the migration. */
+  async migration(): Promise<QemuMigration> {
+    return (await this.qmp.command('query-migrate')) as QemuMigration;
+  }
+
   /** Status of the migration. */
   async status(): Promise<string | undefined> {
-    return ((await this.qmp.command('query-migrate')) as { status?: string }).status;
+    return (await this.migration()).status;
+  }
+
+  /** How the migration ended. */
+  async migrated(): Promise<QemuMigration> {
+    return await until('the migration ends', async () => {
+      const migration = await this.migration();
+      return ENDS.includes(migration.status ?? '') ? migration : undefined;
+    });
+  }
+
+  /** What becomes of its guest: `running`, `postmigrate`, … */
+  async runState(): Promise<string> {
+    return ((await this.qmp.command('query-status')) as { status: string }).status;
   }
 
   /** Its guest-physical RAM. */
