@@ -1,16 +1,33 @@
 // Speaks QMP to one QEMU over its UNIX socket.
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const CONNECT_TRIES = 200;
+/** A QEMU that starts on a busy machine takes seconds. */
+const START_LIMIT_MS = 60_000;
 const CONNECT_PAUSE_MS = 25;
+/** Its socket is not there yet, or is there before QEMU listens on it. */
+const NOT_YET = ['ENOENT', 'ECONNREFUSED'];
 
 interface Reply {
   readonly return?: unknown;
   readonly error?: { readonly desc: string };
+}
+
+async function connectWhenItListens(path: string): Promise<Socket> {
+  const deadlineMs = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const socket = connect(path);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      const isEarly = NOT_YET.includes((error as NodeJS.ErrnoException).code ?? '');
+      if (!isEarly || performance.now() > deadlineMs) throw error;
+    }
+    await sleep(CONNECT_PAUSE_MS);
+  }
 }
 
 /** A QMP session, commands one at a time. */
@@ -25,10 +42,7 @@ export class Qmp {
 
   /** Connects to a QEMU that is starting. @throws Error if it does not appear */
   static async connect(path: string): Promise<Qmp> {
-    for (let tries = 0; tries < CONNECT_TRIES && !existsSync(path); tries += 1) await sleep(CONNECT_PAUSE_MS);
-    const socket = connect(path);
-    await once(socket, 'connect');
-    const qmp = new Qmp(socket);
+    const qmp = new Qmp(await connectWhenItListens(path));
     await qmp.#replies.next(); // the greeting
     await qmp.command('qmp_capabilities');
     return qmp;
