@@ -94,3 +94,16 @@ export function linkOf(args: Arguments): LinkSpec | undefined {
   }
   return parseLink({ rate, rtt: args.text('rtt') ?? '0us', queue: args.text('link-queue') });
 }
+
+/** The link that a destination was told of; undefined without `--floor-link`. @throws OptionError */
+export function floorOf(args: Arguments): { bytesPerSecond: number; rttNs: number } | undefined {
+  const rate = args.text('floor-link');
+  if (rate === undefined) {
+    args.refuse(['floor-rtt'], 'without --floor-link');
+    return undefined;
+  }
+  return {
+    bytesPerSecond: parseLinkRate('floor-link', rate),
+    rttNs: parseLinkTime('floor-rtt', args.text('floor-rtt')!),
+  };
+}

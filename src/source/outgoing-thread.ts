@@ -9,8 +9,10 @@ import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
+import { summariseRoundTrips } from '../telemetry/round-trips.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
+import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
@@ -31,11 +33,18 @@ const LAST_WORDS_MS = 300;
 const ram = new RamImage(data.ram);
 const control = new VcpuControl(data.control);
 const migration = new OutgoingMigration(ram, data.options);
-const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record), {
-  profile: data.profile,
-});
+const returnPath = new ReturnPathDecoder(
+  (record) => {
+    if (record.name === 'PONG') notePong(record.value);
+    migration.onReturnPath(record);
+  },
+  { profile: data.profile },
+);
 returnPath.extension = data.options.negotiate;
 
+/** Emulated for all channels together. */
+const link = data.link === undefined ? undefined : new Link(data.link);
+const roundTripsNs: number[] = [];
 let channel: Channel | undefined;
 let recording: EndpointRecording | undefined;
 let failure: unknown;
@@ -47,6 +56,11 @@ let rate = new WireRate(monotonicNs());
 
 function post(message: ToMain): void {
   parentPort!.postMessage(message);
+}
+
+function notePong(value: number): void {
+  const sentNs = migration.pingSentNs.get(value);
+  if (sentNs !== undefined) roundTripsNs.push(monotonicNs() - sentNs);
 }
 
 /** Keeps the first failure: what follows is its echo. */
@@ -182,7 +196,8 @@ async function migrate(): Promise<void> {
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
   const connected = await connectChannel(data.uri, data.timeoutMs);
-  channel = recording === undefined ? connected : recording.wrap(connected);
+  const linked = link === undefined ? connected : link.wrap(connected);
+  channel = recording === undefined ? linked : recording.wrap(linked);
   if (failure !== undefined) throw failure;
   listenToReturnPath(channel);
   rate = new WireRate(monotonicNs());
@@ -242,6 +257,8 @@ function report(error: unknown): OutgoingReport {
     guestStoppedNs,
     bytesPerSecond: rate.meanBytesPerSecond,
     peakBytesPerSecond: rate.peakBytesPerSecond,
+    link: link?.figures(),
+    roundTrips: summariseRoundTrips(roundTripsNs),
     ...(error === undefined ? {} : { error: toErrorRecord(error) }),
   };
 }

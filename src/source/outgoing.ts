@@ -48,6 +48,8 @@ export interface OutgoingOptions {
 export class OutgoingMigration {
   /** Begin of each phase, in monotonic ns, in the order in which they came. */
   readonly phaseStartsNs = new Map<string, number>();
+  /** When each PING left, in monotonic ns. */
+  readonly pingSentNs = new Map<number, number>();
   /** The pages agreed on; empty until then. */
   placements: readonly BlockPlacement[] = [];
   /** Set by the driver when the guest has stopped. */
@@ -300,6 +302,7 @@ export class OutgoingMigration {
 
   #ping(value: number): Uint8Array {
     this.#returnPath.expectPong(value);
+    this.pingSentNs.set(value, this.#stream.nowNs);
     return encodeCommand('PING', { value });
   }
 
