@@ -4,8 +4,11 @@ import { cutIntoQuanta, type Deliver, LinkFlow, Quantum } from './link-flow.ts';
 import { type LinkDirectionFigures, LinkMeter } from './link-meter.ts';
 import type { LinkDirectionSpec } from './link-spec.ts';
 
-/** Bytes are handed over so finely that the first of a batch do not wait for the last, and no finer than a segment. */
-const QUANTUM_NS = 8000;
+/**
+ * Bytes are handed over so finely that the first of a batch do not wait for the last, and no finer than a segment, nor
+ * than a turn of the event loop takes with its system calls. A page written alone is a quantum of its own.
+ */
+const QUANTUM_NS = 20_000;
 const LEAST_QUANTUM_BYTES = 1448;
 const LARGEST_QUANTUM_BYTES = 64 * 1024;
 /** Pieces handed over in one call: as many as one system call takes. */
@@ -78,9 +81,14 @@ export class LinkDirection {
     flow.heldBackUntilNs = nowNs;
   }
 
+  /** Whether something waits for room in the queue. */
+  get isFull(): boolean {
+    return this.#flows.some((flow) => !flow.waiting.isEmpty);
+  }
+
   /** There is nothing more to send for now, unless something waits. */
   pause(): void {
-    if (this.#flows.every((flow) => flow.waiting.isEmpty)) this.#meter.pause();
+    if (!this.isFull) this.#meter.pause();
   }
 
   /** What it carried so far. */

@@ -74,7 +74,7 @@ export class Link {
   #plan(): void {
     const [forwardNs, returnNs] = [this.#forwardNs, this.#returnNs];
     const nextNs = forwardNs === undefined ? returnNs : Math.min(forwardNs, returnNs ?? forwardNs);
-    this.#timer.wakeAt(nextNs);
+    this.#timer.wakeAt(nextNs, this.#forward.isFull);
   }
 }
 
