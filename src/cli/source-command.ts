@@ -2,6 +2,8 @@
 import { OptionError } from '../errors.ts';
 import { GUEST_PROGRAM_NAMES } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
+import { type FlightLimit, LEAST_FLIGHT_BYTES } from '../source/flight-window.ts';
+import type { OutgoingOptions } from '../source/outgoing.ts';
 import { Source, type SourceOptions } from '../source/run-source.ts';
 import type { PostcopyAfter } from '../source/switchover-policy.ts';
 import { parseUri } from '../transport/uri.ts';
@@ -64,6 +66,19 @@ export const SOURCE_HELP = {
       doc: 'bytes a second before the switchover; 0 is unlimited',
       default: '0',
     },
+    'postcopy-preempt': {
+      doc: 'send requested pages over a connection of their own: opened at set-up, or at the switchover with --profile 10.x',
+    },
+    'break-huge': {
+      value: 'on|off',
+      doc: 'with --postcopy-preempt: whether a request interrupts the background page under way',
+      default: 'on',
+    },
+    'max-flight': {
+      value: 'SIZE|auto|0',
+      doc: 'background bytes that may be under way before a PING among them is answered; auto follows the link, 0 is without bounds as in QEMU',
+      default: 'auto',
+    },
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
     ...LINK_OPTIONS,
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
@@ -107,13 +122,28 @@ function parseWhen(text: string): PostcopyAfter {
   throw badValue('postcopy-after', 'now, a number of passes, no-convergence or never', text);
 }
 
+/** Options of what comes after the switchover. */
+const AFTER_SWITCHOVER = ['max-postcopy-bandwidth', 'postcopy-preempt', 'break-huge', 'max-flight'];
+
 function refuseWithoutEffect(args: Arguments): void {
   if (args.has('no-postcopy-ram')) {
-    args.refuse(['postcopy-after', 'max-postcopy-bandwidth'], 'with --no-postcopy-ram');
+    args.refuse(['postcopy-after', ...AFTER_SWITCHOVER], 'with --no-postcopy-ram');
   }
-  if (args.text('postcopy-after') === 'never') {
-    args.refuse(['max-postcopy-bandwidth'], 'with --postcopy-after never');
-  }
+  if (args.text('postcopy-after') === 'never') args.refuse(AFTER_SWITCHOVER, 'with --postcopy-after never');
+  if (!args.has('postcopy-preempt')) args.refuse(['break-huge'], 'without --postcopy-preempt');
+}
+
+function parseFlight(args: Arguments): FlightLimit {
+  if (args.text('max-flight') === 'auto') return 'auto';
+  const bytes = args.bytes('max-flight');
+  if (bytes === 0) return 'unbounded';
+  if (bytes >= LEAST_FLIGHT_BYTES) return bytes;
+  throw badValue('max-flight', 'at least 64K, auto or 0', args.text('max-flight')!);
+}
+
+function parsePreempt(args: Arguments): OutgoingOptions['preempt'] {
+  if (!args.has('postcopy-preempt')) return 'none';
+  return args.choice('profile', PROFILES) === '10.x' ? 'at-switchover' : 'at-setup';
 }
 
 async function parseSourceOptions(args: Arguments, output: Output): Promise<SourceOptions> {
@@ -136,6 +166,9 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     negotiate: !args.has('no-negotiate'),
     postcopyAfter: parseWhen(args.text('postcopy-after') ?? (args.has('replay') ? 'now' : '1')),
     downtimeLimitNs: args.integer('downtime-limit', 0) * 1e6,
+    preempt: parsePreempt(args),
+    breaksHugePages: args.choice('break-huge', ['on', 'off']) === 'on',
+    flight: parseFlight(args),
   };
   // Last, since reading a recording takes its time.
   const { guest, pages, machine } = await (args.has('replay')

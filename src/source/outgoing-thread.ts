@@ -18,7 +18,7 @@ import { BandwidthLimit } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
-import type { OutgoingStep } from './outgoing-stream.ts';
+import type { OutgoingStep, SendStep } from './outgoing-stream.ts';
 import { rehearseOutgoing } from './rehearsal.ts';
 
 const data = workerData as OutgoingThreadData;
@@ -33,19 +33,15 @@ const LAST_WORDS_MS = 300;
 const ram = new RamImage(data.ram);
 const control = new VcpuControl(data.control);
 const migration = new OutgoingMigration(ram, data.options);
-const returnPath = new ReturnPathDecoder(
-  (record) => {
-    if (record.name === 'PONG') notePong(record.value);
-    migration.onReturnPath(record);
-  },
-  { profile: data.profile },
-);
+const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record, monotonicNs()), {
+  profile: data.profile,
+});
 returnPath.extension = data.options.negotiate;
 
 /** Emulated for all channels together. */
 const link = data.link === undefined ? undefined : new Link(data.link);
-const roundTripsNs: number[] = [];
 let channel: Channel | undefined;
+let preemptChannel: Channel | undefined;
 let recording: EndpointRecording | undefined;
 let failure: unknown;
 let wake: (() => void) | undefined;
@@ -56,11 +52,6 @@ let rate = new WireRate(monotonicNs());
 
 function post(message: ToMain): void {
   parentPort!.postMessage(message);
-}
-
-function notePong(value: number): void {
-  const sentNs = migration.pingSentNs.get(value);
-  if (sentNs !== undefined) roundTripsNs.push(monotonicNs() - sentNs);
 }
 
 /** Keeps the first failure: what follows is its echo. */
@@ -92,6 +83,12 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
   if (failure !== undefined) throw failure;
 }
 
+async function open(): Promise<Channel> {
+  const connected = await connectChannel(data.uri, data.timeoutMs);
+  const linked = link === undefined ? connected : link.wrap(connected);
+  return recording === undefined ? linked : recording.wrap(linked);
+}
+
 function listenToReturnPath(to: Channel): void {
   to.read({
     data(input, start, end) {
@@ -116,10 +113,16 @@ function listenToReturnPath(to: Channel): void {
   });
 }
 
+/** Nothing is read from a preempt channel; that it broke is told by the main channel too, but for a write that waits. */
+async function openPreempt(): Promise<void> {
+  preemptChannel = await open();
+  preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
+}
+
 /** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
-async function write(pieces: readonly Uint8Array[]): Promise<void> {
+async function write({ channel: name, pieces }: SendStep): Promise<void> {
   isStepSent = true;
-  const pending = channel!.writeAll(pieces);
+  const pending = (name === 'main' ? channel! : preemptChannel!).writeAll(pieces);
   let isWritten = pending === undefined;
   pending?.then(
     () => {
@@ -166,6 +169,8 @@ async function perform(
 ): Promise<void> {
   if (step.do === 'stop-guest') {
     stopGuest();
+  } else if (step.do === 'open-preempt') {
+    await openPreempt();
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
   } else {
@@ -174,7 +179,7 @@ async function perform(
       step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
     const pauseMs = limit?.pauseMs(step.lengthBytes, performance.now()) ?? 0;
     if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
-    await write(step.pieces);
+    await write(step);
     rate.add(step.lengthBytes, monotonicNs());
   }
 }
@@ -195,9 +200,7 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 async function migrate(): Promise<void> {
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
-  const connected = await connectChannel(data.uri, data.timeoutMs);
-  const linked = link === undefined ? connected : link.wrap(connected);
-  channel = recording === undefined ? linked : recording.wrap(linked);
+  channel = await open();
   if (failure !== undefined) throw failure;
   listenToReturnPath(channel);
   rate = new WireRate(monotonicNs());
@@ -240,6 +243,7 @@ async function leave(error: unknown): Promise<void> {
     const late = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS));
     await Promise.race([channel!.write(farewell).then(() => channel!.end()), late]).catch(() => undefined);
   }
+  preemptChannel?.destroy();
   channel?.destroy();
 }
 
@@ -258,7 +262,7 @@ function report(error: unknown): OutgoingReport {
     bytesPerSecond: rate.meanBytesPerSecond,
     peakBytesPerSecond: rate.peakBytesPerSecond,
     link: link?.figures(),
-    roundTrips: summariseRoundTrips(roundTripsNs),
+    roundTrips: summariseRoundTrips(migration.roundTripsNs),
     ...(error === undefined ? {} : { error: toErrorRecord(error) }),
   };
 }
@@ -281,6 +285,7 @@ try {
   await migrate();
   // A destination that has said SHUT has nothing more to say: one that stays connected must not hold us.
   await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
+  preemptChannel?.destroy();
   channel!.destroy();
 } catch (error) {
   ending = error;

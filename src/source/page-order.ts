@@ -101,11 +101,14 @@ export class PageOrder {
 
   /** The placement page to send next; undefined when nothing is dirty any more. */
   next(): PageUnit | undefined {
-    return this.#nextRequested() ?? this.#nextInScan();
+    return this.nextRequested() ?? this.nextBackground();
   }
 
-  /** Target pages of a request that are clean were sent already: they are skipped without an answer (rule S21). */
-  #nextRequested(): PageUnit | undefined {
+  /**
+   * The next one that a vCPU waits for. Target pages of a request that are clean were sent already: they are skipped
+   * without an answer (rule S21).
+   */
+  nextRequested(): PageUnit | undefined {
     for (let request = this.#requests[0]; request !== undefined; request = this.#requests[0]) {
       const { block, nextPage, endPage } = request;
       const page = nextPage < endPage ? block.ram.dirty.nextSet(nextPage, endPage) : -1;
@@ -124,8 +127,8 @@ export class PageOrder {
     return undefined;
   }
 
-  /** Goes round all blocks; a scan that finds nothing from the start of each to its end is over. */
-  #nextInScan(): PageUnit | undefined {
+  /** The next one of the background: goes round all blocks, and is over when none has a dirty page from start to end. */
+  nextBackground(): PageUnit | undefined {
     while (this.#cleanBlocks <= this.#blocks.length) {
       const block = this.#blocks[this.#scanBlock]!;
       const page = this.#scanPage < block.ram.targetPageCount ? block.ram.dirty.nextSet(this.#scanPage) : -1;

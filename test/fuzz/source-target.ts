@@ -60,6 +60,9 @@ function optionsOf(options: number): {
       postcopyAfter: begins < 2 ? { kind: 'immediately' } : { kind: 'passes', count: begins - 1 },
       downtimeLimitNs: bit(2) ? 0 : 1e12,
       guest: { mmu: bit(7) ? 'hash' : 'radix', guestPageBytes: 4096 },
+      preempt: 'none',
+      breaksHugePages: true,
+      flight: 'unbounded',
     },
   };
 }
@@ -107,7 +110,7 @@ class Drive {
     this.#returnPath = new ReturnPathDecoder(
       (record) => {
         if (record.name === 'REQ_PAGES_ID') this.#named = record.block;
-        this.migration.onReturnPath(record);
+        this.migration.onReturnPath(record, 0);
         this.sent.owe(record, this.#named);
       },
       { profile },
@@ -170,6 +173,7 @@ class Drive {
       this.migration.devices = guestDevices(GUESTS[optionsOf(this.#input.options).guest]!);
       return true;
     }
+    if (step.do === 'open-preempt') throw new Error('no case asks for a preempt channel');
     while (!step.isHere()) {
       this.#stepsLeft = 0;
       if (this.#events.length > 0) this.#nextEvent();
