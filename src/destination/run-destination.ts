@@ -6,10 +6,8 @@ import type { VcpuState } from '../machine/vcpu-state.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
-import { formatBitRate } from '../telemetry/link-result.ts';
 import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
-import { wireBytesOfPage } from '../telemetry/wire-rate.ts';
 import { GuestHost } from './guest-host.ts';
 import type {
   IncomingReport,
@@ -18,6 +16,7 @@ import type {
   ToIncomingThread,
   ToMain,
 } from './incoming-messages.ts';
+import { floorNote, floorOf, type KnownLink } from './stall-floor.ts';
 import type { Touch } from './touch-order.ts';
 
 /** How to receive a migration. */
@@ -29,7 +28,7 @@ export interface DestinationOptions extends ReceiveOptions {
   /** In which order all RAM is touched in postcopy, as if by one more vCPU; undefined touches nothing. */
   readonly touch: Touch | undefined;
   /** The link to here, for the floors beside the stalls; undefined takes the achieved rate. */
-  readonly floor: { readonly bytesPerSecond: number; readonly rttNs: number } | undefined;
+  readonly floor: KnownLink | undefined;
   /** Whether the result holds each fault. */
   readonly keepsFaults: boolean;
   /** Whether to run the guest again without migration to prove its RAM. */
@@ -269,21 +268,6 @@ export class Destination {
             },
     };
   }
-}
-
-/** The time that the wire alone needs for a page: on a link that is known a request, which travels first, counts too. */
-function floorOf(
-  floor: DestinationOptions['floor'],
-  peakBytesPerSecond: number | null,
-): (pageBytes: number) => number | undefined {
-  const { bytesPerSecond, rttNs } = floor ?? { bytesPerSecond: peakBytesPerSecond ?? 0, rttNs: 0 };
-  return (pageBytes) =>
-    bytesPerSecond === 0 ? undefined : (wireBytesOfPage(pageBytes) * 1e9) / bytesPerSecond + rttNs;
-}
-
-function floorNote(floor: DestinationOptions['floor']): string {
-  if (floor === undefined) return 'as achieved by this migration, not shaped';
-  return `said to be of ${formatBitRate(floor.bytesPerSecond)} with an RTT of ${floor.rttNs / 1e3} us, from which the floors follow`;
 }
 
 /** How the guest ended, and the proof of its RAM. */
