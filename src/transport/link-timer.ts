@@ -6,10 +6,10 @@ import { FineSleep } from './fine-sleep.ts';
 export interface LinkTimer {
   nowNs(): number;
   /**
-   * Calls `onWake` at `atNs` or soon after, in place of what was asked for before; never if undefined. With `isBulk` it
-   * need not be sharp: the queue is full, so what is late goes with what follows it.
+   * Calls `onWake` between `atNs` and `latestNs`, or as soon after as it can, in place of what was asked for before; never
+   * if `atNs` is undefined.
    */
-  wakeAt(atNs: number | undefined, isBulk: boolean): void;
+  wakeAt(atNs: number | undefined, latestNs?: number): void;
   /** Somebody has just written, and may soon write more: no time to sleep. When it was the last, calls `onQuiet`. */
   noteWrite(): void;
   onWake: () => void;
@@ -22,8 +22,6 @@ const TIMER_MARGIN_MS = 2;
 const SLICE_NS = 60_000;
 /** A shorter sleep is not worth its call. */
 const LEAST_SLEEP_NS = 3000;
-/** While the queue is full, bytes go together that leave within so long: each call costs as much as 10 KiB in it. */
-const BULK_SLEEP_NS = 40_000;
 /** Who has more to write does so in the next turn; a turn more, and it is waiting for something. */
 const QUIET_TURNS = 2;
 
@@ -34,15 +32,15 @@ export class EventLoopTimer implements LinkTimer {
   readonly nowNs = monotonicNs;
   readonly #sleep = new FineSleep();
   #atNs: number | undefined;
-  #isBulk = false;
+  #latestNs = 0;
   #timeout: NodeJS.Timeout | undefined;
   #hasTurn = false;
   /** Turns without a write until it is quiet. */
   #turnsToQuiet = 0;
 
-  wakeAt(atNs: number | undefined, isBulk: boolean): void {
+  wakeAt(atNs: number | undefined, latestNs = atNs ?? 0): void {
     this.#atNs = atNs;
-    this.#isBulk = isBulk;
+    this.#latestNs = latestNs;
     clearTimeout(this.#timeout);
     this.#timeout = undefined;
     if (atNs !== undefined && !this.#hasTurn) this.#plan(atNs);
@@ -70,11 +68,7 @@ export class EventLoopTimer implements LinkTimer {
   #turn(): void {
     this.#hasTurn = false;
     if (this.#atNs === undefined) return;
-    const leftNs = this.#atNs - monotonicNs();
-    const sleepNs = Math.max(
-      Math.min(SLICE_NS, leftNs - this.#sleep.wakeNs),
-      this.#isBulk ? BULK_SLEEP_NS : 0,
-    );
+    const sleepNs = Math.min(SLICE_NS, this.#latestNs - monotonicNs() - this.#sleep.wakeNs);
     if (this.#turnsToQuiet === 0 && sleepNs >= LEAST_SLEEP_NS) this.#sleep.sleep(sleepNs);
     if (monotonicNs() >= this.#atNs) this.onWake();
     else this.#plan(this.#atNs);

@@ -6,6 +6,12 @@ import type { LinkDirectionFigures } from './link-meter.ts';
 import type { LinkSpec } from './link-spec.ts';
 import { EventLoopTimer, type LinkTimer } from './link-timer.ts';
 
+/**
+ * While the queue is full, bytes may be so late: they go together with those that follow them, and each call costs as much
+ * as 10 KiB in it. What they keep waiting waits for the queue too, which is longer.
+ */
+const BULK_LATE_NS = 60_000;
+
 /** What both directions of a link did. */
 export interface LinkFigures {
   readonly forward: LinkDirectionFigures;
@@ -73,6 +79,7 @@ export class Link {
   #plan(): void {
     const [forwardNs, returnNs] = [this.#forwardNs, this.#returnNs];
     const nextNs = forwardNs === undefined ? returnNs : Math.min(forwardNs, returnNs ?? forwardNs);
-    this.#timer.wakeAt(nextNs, this.#forward.isFull);
+    if (nextNs === undefined || forwardNs === undefined || !this.#forward.isFull) this.#timer.wakeAt(nextNs);
+    else this.#timer.wakeAt(nextNs, Math.min(forwardNs + BULK_LATE_NS, returnNs ?? Number.POSITIVE_INFINITY));
   }
 }

@@ -9,16 +9,16 @@ export class FakeTimer implements LinkTimer {
   onQuiet: () => void = () => undefined;
   /** When it would wake the link next. */
   atNs: number | undefined;
-  isBulk = false;
+  latestNs: number | undefined;
   writeCount = 0;
 
   nowNs(): number {
     return this.now;
   }
 
-  wakeAt(atNs: number | undefined, isBulk: boolean): void {
+  wakeAt(atNs: number | undefined, latestNs = atNs): void {
     this.atNs = atNs;
-    this.isBulk = isBulk;
+    this.latestNs = latestNs;
   }
 
   noteWrite(): void {
