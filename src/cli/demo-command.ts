@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type ErrorRecord, GuestError, OptionError } from '../errors.ts';
+import { combinePush } from '../telemetry/push-result.ts';
 import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
 import { OUTPUT_OPTIONS } from './common-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
@@ -150,6 +151,7 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
       downtimeNs: stopped === null || running === null ? null : running - stopped,
     },
     passes: source.passes,
+    push: combinePush(source.push, destination?.push ?? null),
     marks: { guestStoppedNs: stopped, guestRunningNs: running },
     ...(error === undefined ? {} : { error }),
     guest: judge.guest,

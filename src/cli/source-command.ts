@@ -8,6 +8,7 @@ import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS } from './common-options.ts';
 import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { EXIT, Output } from './output.ts';
+import { PUSH_OPTIONS, parsePush, refusePush } from './push-options.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
 
 /** Help and options of `postcopy source`. */
@@ -64,6 +65,7 @@ export const SOURCE_HELP = {
       default: '0',
     },
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
+    ...PUSH_OPTIONS,
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
     ...OUTPUT_OPTIONS,
@@ -87,6 +89,10 @@ export const SOURCE_HELP = {
       command: 'postcopy source --device-state recording --block ram0=64M@4K --migrate tcp:127.0.0.1:4444',
     },
     {
+      doc: 'push the neighbours of the last four requests on both sides, where QEMU goes on behind the last one',
+      command: 'postcopy source --migrate tcp:127.0.0.1:4444 --push bubble-4',
+    },
+    {
       doc: 'the page accesses of a real program',
       command: 'postcopy source --migrate unix:/tmp/m --guest trace --trace examples/traces/sqlite3.trace.gz',
     },
@@ -102,9 +108,11 @@ function parseWhen(text: string): PostcopyAfter {
 
 function refuseWithoutEffect(args: Arguments): void {
   if (args.has('no-postcopy-ram')) {
+    refusePush(args, 'with --no-postcopy-ram');
     args.refuse(['postcopy-after', 'max-postcopy-bandwidth'], 'with --no-postcopy-ram');
   }
   if (args.text('postcopy-after') === 'never') {
+    refusePush(args, 'with --postcopy-after never');
     args.refuse(['max-postcopy-bandwidth'], 'with --postcopy-after never');
   }
 }
@@ -140,6 +148,7 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     outgoing: {
       ...outgoing,
       guest: pages,
+      push: parsePush(args, guest),
       machine: args.text('machine') ?? machine?.machine ?? 'none',
       configuration: machine?.configuration ?? [],
       vmDescription: machine?.vmDescription,

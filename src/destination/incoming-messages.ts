@@ -62,6 +62,8 @@ export interface IncomingReport {
     readonly duplicate: number;
     readonly discarded: number;
   };
+  /** By block: a bit for each host page that came in postcopy while nobody waited for it. */
+  readonly pushed: readonly SharedArrayBuffer[];
   readonly wireBytes: number;
   readonly connectedNs: number;
   /** When LISTEN was processed, in monotonic ns; null if it never was. */

@@ -292,6 +292,7 @@ function report(
       duplicate: tally?.duplicatePages ?? 0,
       discarded: tally?.discardedPages ?? 0,
     },
+    pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
     wireBytes: rate.totalBytes,
     connectedNs,
     listenNs,

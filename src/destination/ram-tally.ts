@@ -2,6 +2,7 @@
 import { MemoryMapError, StateError } from '../errors.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock, RamImage } from '../machine/ram-block.ts';
+import { SharedBitmap } from '../machine/shared-bitmap.ts';
 import { hex } from '../protocol/bytes.ts';
 
 /** What has come of one block. */
@@ -14,6 +15,8 @@ export class BlockTally {
   missingCount: number;
   /** Host pages of which some target pages came, but not all. */
   partialCount = 0;
+  /** A bit for each host page that came in postcopy while nobody waited for it. */
+  readonly pushed: SharedBitmap;
   readonly #received: Uint32Array;
 
   constructor(ram: RamBlock, index: number) {
@@ -21,6 +24,7 @@ export class BlockTally {
     this.index = index;
     this.pagesPerHostPage = ram.targetPagesPerHostPage;
     this.missingCount = ram.hostPageCount;
+    this.pushed = SharedBitmap.allocate(ram.hostPageCount);
     this.#received = new Uint32Array(ram.hostPageCount);
   }
 

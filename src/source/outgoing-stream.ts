@@ -11,6 +11,8 @@ export type SendClass = 'control' | 'precopy' | 'background' | 'requested';
 export type OutgoingStep =
   | ({ readonly do: 'send'; readonly class: SendClass } & StreamPieces)
   | { readonly do: 'await-return-path'; readonly what: string; readonly isHere: () => boolean }
+  /** Until a page is requested, or so long. */
+  | { readonly do: 'await-request'; readonly forNs: number }
   | { readonly do: 'stop-guest' };
 
 /** Counters of an outgoing migration. */

@@ -9,12 +9,14 @@ import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import { type ConfigurationSubsection, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
+import { DirtyHistory } from './dirty-history.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
 import { type BlockPlacement, checkPlacements, type GuestPages, wantedPlacements } from './negotiation.ts';
 import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './outgoing-states.ts';
 import { type OutgoingCounters, OutgoingStream, type Steps } from './outgoing-stream.ts';
 import { appendDirtyPages, PageFeed } from './page-feed.ts';
 import { PageOrder, type PlacedBlock } from './page-order.ts';
+import { type PushCounts, type PushOptions, PushPhase } from './push/push-phase.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -42,6 +44,8 @@ export interface OutgoingOptions {
   readonly postcopyAfter: PostcopyAfter;
   readonly downtimeLimitNs: number;
   readonly guest: GuestPages;
+  /** What is sent unasked after the switchover; without it `forward`, as QEMU does. */
+  readonly push?: PushOptions;
 }
 
 /** An outgoing migration. Drive `run`, and give it the return path's records. */
@@ -59,6 +63,9 @@ export class OutgoingMigration {
     onRequest: (block, start, lengthBytes) => this.#takeRequest(block, start, lengthBytes),
     onReason: (text) => this.#takeReason(text),
   });
+  readonly #push: PushPhase;
+  /** What the guest dirties in precopy, if the push asks for it. */
+  #history: DirtyHistory | undefined;
   #estimator: DowntimeEstimator | undefined;
   #order: PageOrder | undefined;
   #state: OutgoingState = 'setup';
@@ -67,6 +74,7 @@ export class OutgoingMigration {
   constructor(ram: RamImage, options: OutgoingOptions) {
     this.#ram = ram;
     this.#options = options;
+    this.#push = new PushPhase(options.push ?? { strategy: 'forward' });
   }
 
   get state(): OutgoingState {
@@ -84,6 +92,11 @@ export class OutgoingMigration {
   /** Requests that came over the return path. */
   get requestCount(): number {
     return this.#order?.requestCount ?? 0;
+  }
+
+  /** What came of the push; undefined before postcopy. */
+  get pushCounts(): PushCounts | undefined {
+    return this.#push.counts;
   }
 
   /** Whether the destination knows the extension, so that it may be told a reason. */
@@ -195,6 +208,7 @@ export class OutgoingMigration {
   *#precopy(): Steps<boolean> {
     this.#enterPhase('precopy');
     for (const block of this.#ram.blocks) block.dirty.setRange(0, block.targetPageCount);
+    if (this.#push.needsHistory) this.#history = new DirtyHistory(this.#placedBlocks());
     this.#estimator = new DowntimeEstimator({
       startNs: this.#stream.nowNs,
       initialDowntimeLimitNs: this.#options.downtimeLimitNs,
@@ -230,7 +244,12 @@ export class OutgoingMigration {
   /** Moves what the vCPUs have dirtied into the dirty bitmap. */
   #syncDirty(estimator?: DowntimeEstimator): void {
     let pagesDirtied = 0;
-    for (const block of this.#ram.blocks) pagesDirtied += block.dirty.takeFrom(block.dirtyLog);
+    const history = this.#history;
+    history?.beginSync();
+    for (const [index, block] of this.#ram.blocks.entries()) {
+      const note = history && ((page: number, bits: number) => history.note(index, page, bits));
+      pagesDirtied += block.dirty.takeFrom(block.dirtyLog, note);
+    }
     const remainingBytes = this.remainingPages * TARGET_PAGE_BYTES;
     estimator?.onSync({ nowNs: this.#stream.nowNs, remainingBytes, pagesDirtied });
   }
@@ -267,10 +286,7 @@ export class OutgoingMigration {
   /** Steps 7 to 12 of the order of a postcopy migration (wire section 4.1). */
   *#postcopy(): Steps {
     const stream = this.#stream;
-    const blocks: PlacedBlock[] = this.#ram.blocks.map((ram, index) => ({
-      ram,
-      placementPageBytes: this.placements[index]!.placementPageBytes,
-    }));
+    const blocks = this.#placedBlocks();
     for (const { ram, placementPageBytes } of blocks) {
       stream.counters.amplifiedPages += roundToPlacementPages(ram, placementPageBytes);
       for (const command of discardCommands(ram)) yield* stream.write(command);
@@ -279,23 +295,43 @@ export class OutgoingMigration {
     stream.forgetBlock();
     yield* stream.send(this.#ping(PING.BEFORE_PACKAGE));
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
-    const order = new PageOrder(blocks);
+    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history));
     this.#order = order;
     this.advance('package-leaves');
     yield* stream.send(encodePackage(this.devices, this.#ping(PING.IN_PACKAGE)));
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
+    this.#push.begin(order, stream.nowNs);
     yield* stream.beginRamPayload('SECTION_PART', 'background');
-    const feed = new PageFeed(order, stream);
-    for (let sendClass = feed.fill(); sendClass !== undefined; sendClass = feed.fill()) {
-      yield* stream.flush(sendClass);
-    }
+    yield* this.#sendDirty(new PageFeed(order, stream));
     yield* stream.endRamPayload('background');
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();
     yield* stream.send(encodeSection('EOF', {}));
     this.#enterPhase('await-shut');
+  }
+
+  /** Sends until nothing is dirty any more. */
+  *#sendDirty(feed: PageFeed): Steps {
+    const stream = this.#stream;
+    for (;;) {
+      const beforeNs = stream.nowNs;
+      const sendClass = feed.fill();
+      if (sendClass === undefined) {
+        if (!(yield* this.#push.awaitRequest(stream))) return;
+      } else {
+        yield* stream.flush(sendClass);
+        this.#push.countBatch(sendClass, beforeNs, stream.nowNs);
+      }
+    }
+  }
+
+  #placedBlocks(): PlacedBlock[] {
+    return this.#ram.blocks.map((ram, index) => ({
+      ram,
+      placementPageBytes: this.placements[index]!.placementPageBytes,
+    }));
   }
 
   #ping(value: number): Uint8Array {

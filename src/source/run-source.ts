@@ -6,6 +6,7 @@ import { encodeGuestDescription } from '../machine/guest-description.ts';
 import { mmuRefusal } from '../machine/mmu.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { DeviceSection } from './device-sections.ts';
@@ -170,6 +171,7 @@ export class Source {
       },
       times: { totalNs: Object.values(phases).reduce((sum, ns) => sum + ns, 0), downtimeNs: null, phases },
       passes: report.passes,
+      push: pushResult(report.push),
       stalls: null,
       machinery: null,
       wire: {
