@@ -10,8 +10,11 @@ export interface LineBounds {
 }
 
 interface Stretch extends LineBounds {
+  readonly index: number;
   readonly block: PlacedBlock;
   readonly pagesPerUnit: number;
+  /** Keeps the bits of a page number that are those of its placement page; page numbers stay below 2^32. */
+  readonly unitMask: number;
   readonly scan: DirtyScan;
 }
 
@@ -25,20 +28,22 @@ export class DirtyLine {
   readonly #stretches: readonly Stretch[];
   readonly #startOf = new Map<PlacedBlock, number>();
   /** The stretch looked at last: the next look is likely to be there too. */
-  #last: number;
+  #last: Stretch;
 
   constructor(blocks: readonly PlacedBlock[]) {
     let start = 0;
-    this.#stretches = blocks.map((block) => {
+    this.#stretches = blocks.map((block, index) => {
       const end = start + block.ram.targetPageCount;
       const pagesPerUnit = block.placementPageBytes / TARGET_PAGE_BYTES;
-      const stretch = { block, start, end, pagesPerUnit, scan: new DirtyScan(block.ram.dirty) };
+      const unitMask = -pagesPerUnit;
+      const scan = new DirtyScan(block.ram.dirty);
+      const stretch = { index, block, start, end, pagesPerUnit, unitMask, scan };
       this.#startOf.set(block, start);
       start = end;
       return stretch;
     });
     this.end = start;
-    this.#last = 0;
+    this.#last = this.#stretches[0]!;
   }
 
   /** The position of the placement page that holds a target page of a block. */
@@ -48,18 +53,18 @@ export class DirtyLine {
 
   /** The placement page at a position, for the background to send. */
   unitAt(position: number): PageUnit {
-    const { block, start } = this.#stretches[this.#indexAt(position)]!;
-    return unitOf(block, position - start, false);
+    const { block, start, pagesPerUnit } = this.#at(position);
+    return { block, firstPage: position - start, pageCount: pagesPerUnit, isRequested: false };
   }
 
   /** Where the placement page at a position ends. */
   endOfUnit(position: number): number {
-    return position + this.#stretches[this.#indexAt(position)]!.pagesPerUnit;
+    return position + this.#at(position).pagesPerUnit;
   }
 
   /** The block that a position is in. */
   blockAt(position: number): LineBounds {
-    return this.#stretches[this.#indexAt(position)]!;
+    return this.#at(position);
   }
 
   /** The part of the line that some bytes of a block are on, widened to whole placement pages; undefined for a block not on it. */
@@ -77,17 +82,18 @@ export class DirtyLine {
 
   /** Whether the placement page at a position is dirty. */
   isDirty(position: number): boolean {
-    const { block, start } = this.#stretches[this.#indexAt(position)]!;
+    const { block, start } = this.#at(position);
     return block.ram.dirty.test(position - start);
   }
 
   /** The first dirty placement page at or after a position, or -1. */
   nextDirty(from: number): number {
     if (from >= this.end) return -1;
-    for (let index = this.#indexAt(from); index < this.#stretches.length; index += 1) {
-      const { start, scan, pagesPerUnit } = this.#stretches[index]!;
-      const page = scan.atOrAfter(Math.max(0, from - start));
-      if (page !== -1) return start + page - (page % pagesPerUnit);
+    for (let at: Stretch | undefined = this.#at(from); at !== undefined; at = this.#stretches[at.index + 1]) {
+      const { start, scan, unitMask } = at;
+      const page = scan.atOrAfter(from > start ? from - start : 0);
+      // Not a remainder: of numbers that might be fractions V8 takes it by way of the C library.
+      if (page !== -1) return start + ((page & unitMask) >>> 0);
     }
     return -1;
   }
@@ -101,19 +107,22 @@ export class DirtyLine {
   /** The last dirty placement page before a position, or -1. */
   lastDirtyBefore(position: number): number {
     if (position <= 0) return -1;
-    for (let index = this.#indexAt(position - 1); index >= 0; index -= 1) {
-      const { start, end, scan, pagesPerUnit } = this.#stretches[index]!;
+    for (
+      let at: Stretch | undefined = this.#at(position - 1);
+      at !== undefined;
+      at = this.#stretches[at.index - 1]
+    ) {
+      const { start, end, scan, unitMask } = at;
       const page = scan.before(Math.min(position, end) - start);
-      if (page !== -1) return start + page - (page % pagesPerUnit);
+      if (page !== -1) return start + ((page & unitMask) >>> 0);
     }
     return -1;
   }
 
-  #indexAt(position: number): number {
-    const last = this.#stretches[this.#last]!;
-    if (position < last.start || position >= last.end) {
-      this.#last = this.#stretches.findIndex(({ end }) => position < end);
-    }
+  #at(position: number): Stretch {
+    const last = this.#last;
+    if (position >= last.start && position < last.end) return last;
+    this.#last = this.#stretches.find(({ end }) => position < end)!;
     return this.#last;
   }
 }
