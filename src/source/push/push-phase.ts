@@ -90,6 +90,7 @@ export class PushPhase {
    */
   *awaitRequest(stream: OutgoingStream): Steps<boolean> {
     const order = this.#order!;
+    this.#sinceBackgroundNs = 0; // nothing was held up by it
     if (this.#options.strategy !== 'none' || this.#pullNs !== null || !order.hasDirty) return false;
     const { quietNs = DEFAULT_QUIET_NS } = this.#options;
     const before = order.requestCount;
