@@ -12,7 +12,12 @@ const PER_UNIT = [1, 16, 2];
 const NAMES = ['a', 'b', 'c'];
 
 const unit = fc.nat(2).chain((block) => fc.tuple(fc.constant(block), fc.nat(UNITS[block]! - 1)));
-const shapes = fc.tuple(...UNITS.map((units) => fc.uniqueArray(fc.nat(units - 1)))).map((dirty) =>
+/** Dense enough that neighbours are dirty, and not all of them. */
+const dirtyUnits = (units: number) =>
+  fc
+    .array(fc.boolean(), { minLength: units, maxLength: units })
+    .map((bits) => bits.flatMap((isDirty, index) => (isDirty ? [index] : [])));
+const shapes = fc.tuple(...UNITS.map(dirtyUnits)).map((dirty) =>
   dirty.map((units, index): BlockShape => {
     return { name: NAMES[index]!, units: UNITS[index]!, pagesPerUnit: PER_UNIT[index]!, dirty: units };
   }),
