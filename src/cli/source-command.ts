@@ -54,6 +54,9 @@ export const SOURCE_HELP = {
       default: 'radix',
     },
     'guest-page': { value: 'SIZE', doc: 'largest page that a hash guest was told it may use' },
+    'allow-broken-pages': {
+      doc: 'let a hash guest run while the host pages behind its largest pages come in smaller pieces (destination --placement-page)',
+    },
     'postcopy-after': {
       value: 'WHEN',
       doc: 'switch to postcopy: now, after N passes, no-convergence, or never; precopy that converges is finished as such (default 1; with --replay now, for a guest that stands still converges at once)',

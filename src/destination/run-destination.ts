@@ -219,7 +219,7 @@ export class Destination {
         block: block.name,
         sourceHostPageBytes:
           description?.blocks.find((spec) => spec.name === block.name)?.hostPageBytes ?? null,
-        destinationHostPageBytes: block.hostPageBytes,
+        destinationHostPageBytes: block.spec.wholePageBytes ?? block.hostPageBytes,
         placementPageBytes: report.isNegotiated ? block.hostPageBytes : null,
       })),
       pages: {
@@ -244,6 +244,7 @@ export class Destination {
       },
       passes: [],
       stalls: summariseStalls(finish.faults, { vcpuCount: this.#faultingCount(), floorNs }),
+      ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
       ...this.#touchResult(),
       ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
       machinery,
