@@ -101,7 +101,7 @@ async function roundingSuite(): Promise<void> {
 
 async function placingSuite(): Promise<void> {
   const ram = smallRam();
-  const tally = new RamTally(ram);
+  const tally = new RamTally(ram, { nowNs: () => 0, collapseNs: 0 });
   tally.isPostcopy = true;
   const placer = new PagePlacer(tally, {
     profile: 'strict',

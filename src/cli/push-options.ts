@@ -26,11 +26,6 @@ export const PUSH_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
-/** Refuses what has no effect where there is no postcopy. @throws OptionError */
-export function refusePush(args: Arguments, reason: string): void {
-  args.refuse(Object.keys(PUSH_OPTIONS), reason);
-}
-
 /** What to push of this guest. @throws OptionError */
 export function parsePush(args: Arguments, guest: BuiltGuest | RecordedGuest): PushOptions {
   const strategy = args.text('push')!;

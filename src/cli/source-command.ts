@@ -2,13 +2,15 @@
 import { OptionError } from '../errors.ts';
 import { GUEST_PROGRAM_NAMES } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
+import { type FlightLimit, LEAST_FLIGHT_BYTES } from '../source/flight-window.ts';
+import type { OutgoingOptions } from '../source/outgoing.ts';
 import { Source, type SourceOptions } from '../source/run-source.ts';
 import type { PostcopyAfter } from '../source/switchover-policy.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS } from './common-options.ts';
 import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { EXIT, Output } from './output.ts';
-import { PUSH_OPTIONS, parsePush, refusePush } from './push-options.ts';
+import { PUSH_OPTIONS, parsePush } from './push-options.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
 
 /** Help and options of `postcopy source`. */
@@ -53,6 +55,9 @@ export const SOURCE_HELP = {
       default: 'radix',
     },
     'guest-page': { value: 'SIZE', doc: 'largest page that a hash guest was told it may use' },
+    'allow-broken-pages': {
+      doc: 'let a hash guest run while the host pages behind its largest pages come in smaller pieces (destination --placement-page)',
+    },
     'postcopy-after': {
       value: 'WHEN',
       doc: 'switch to postcopy: now, after N passes, no-convergence, or never; precopy that converges is finished as such (default 1; with --replay now, for a guest that stands still converges at once)',
@@ -63,6 +68,19 @@ export const SOURCE_HELP = {
       value: 'SIZE',
       doc: 'bytes a second before the switchover; 0 is unlimited',
       default: '0',
+    },
+    'postcopy-preempt': {
+      doc: 'send requested pages over a connection of their own: opened at set-up, or at the switchover with --profile 10.x',
+    },
+    'break-huge': {
+      value: 'on|off',
+      doc: 'with --postcopy-preempt: whether a request interrupts the background page under way',
+      default: 'on',
+    },
+    'max-flight': {
+      value: 'SIZE|auto|0',
+      doc: 'background bytes that may be under way before a PING among them is answered; auto follows the link, 0 is without bounds as in QEMU',
+      default: 'auto',
     },
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
     ...PUSH_OPTIONS,
@@ -106,15 +124,31 @@ function parseWhen(text: string): PostcopyAfter {
   throw badValue('postcopy-after', 'now, a number of passes, no-convergence or never', text);
 }
 
+/** Options of what comes after the switchover. */
+const AFTER_SWITCHOVER = [
+  ...['max-postcopy-bandwidth', 'postcopy-preempt', 'break-huge', 'max-flight'],
+  ...Object.keys(PUSH_OPTIONS),
+];
+
 function refuseWithoutEffect(args: Arguments): void {
   if (args.has('no-postcopy-ram')) {
-    refusePush(args, 'with --no-postcopy-ram');
-    args.refuse(['postcopy-after', 'max-postcopy-bandwidth'], 'with --no-postcopy-ram');
+    args.refuse(['postcopy-after', ...AFTER_SWITCHOVER], 'with --no-postcopy-ram');
   }
-  if (args.text('postcopy-after') === 'never') {
-    refusePush(args, 'with --postcopy-after never');
-    args.refuse(['max-postcopy-bandwidth'], 'with --postcopy-after never');
-  }
+  if (args.text('postcopy-after') === 'never') args.refuse(AFTER_SWITCHOVER, 'with --postcopy-after never');
+  if (!args.has('postcopy-preempt')) args.refuse(['break-huge'], 'without --postcopy-preempt');
+}
+
+function parseFlight(args: Arguments): FlightLimit {
+  if (args.text('max-flight') === 'auto') return 'auto';
+  const bytes = args.bytes('max-flight');
+  if (bytes === 0) return 'unbounded';
+  if (bytes >= LEAST_FLIGHT_BYTES) return bytes;
+  throw badValue('max-flight', 'at least 64K, auto or 0', args.text('max-flight')!);
+}
+
+function parsePreempt(args: Arguments): OutgoingOptions['preempt'] {
+  if (!args.has('postcopy-preempt')) return 'none';
+  return args.choice('profile', PROFILES) === '10.x' ? 'at-switchover' : 'at-setup';
 }
 
 async function parseSourceOptions(args: Arguments, output: Output): Promise<SourceOptions> {
@@ -136,6 +170,9 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     negotiate: !args.has('no-negotiate'),
     postcopyAfter: parseWhen(args.text('postcopy-after') ?? (args.has('replay') ? 'now' : '1')),
     downtimeLimitNs: args.integer('downtime-limit', 0) * 1e6,
+    preempt: parsePreempt(args),
+    breaksHugePages: args.choice('break-huge', ['on', 'off']) === 'on',
+    flight: parseFlight(args),
   };
   // Last, since reading a recording takes its time.
   const { guest, pages, machine } = await (args.has('replay')

@@ -1,4 +1,5 @@
 // Thread that drives an incoming migration: owns the channels, decodes, places, and answers.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
@@ -28,6 +29,7 @@ const cell = new PostcopyStateCell(shared.cell);
 const hostPages = new HostPages({
   defaultBytes: options.hostPageBytes,
   byName: options.hostPageByName,
+  placementBytes: options.placementBytes,
   layout: options.layout,
 });
 
@@ -118,6 +120,7 @@ function readMain(from: Channel): void {
       lastBytesMs = performance.now();
       rate.add(end - start, monotonicNs());
       take(() => migration.push(input, start, end));
+      return preemptChannel === undefined ? undefined : nextTurn();
     },
     end() {
       closed();
@@ -152,7 +155,8 @@ async function open(): Promise<ReplayChannel | undefined> {
     return replay;
   }
   if (options.recordPath !== undefined) recording = new EndpointRecording(options.recordPath, 'destination');
-  if (options.preallocates && options.layout !== undefined) preallocated = allocateRam(options.layout);
+  const { layout } = hostPages;
+  if (options.preallocates && layout !== undefined) preallocated = allocateRam(layout);
   listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
   const accepted = listener.accept();
@@ -166,9 +170,22 @@ async function open(): Promise<ReplayChannel | undefined> {
   await rehearseIncoming(() => isConnected);
   channel = recorded(await accepted);
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
-  if (options.preempt) preemptChannel = recorded(await acceptSoon(listener));
-  listener.close();
+  if (options.preempt && options.profile !== '10.x') preemptChannel = recorded(await acceptSoon(listener));
+  if (options.preempt && options.profile === '10.x') acceptLater(listener);
+  else listener.close();
   return undefined;
+}
+
+/** A 10.x source opens its preempt channel at the switchover (rule S41). */
+function acceptLater(from: Listener): void {
+  from.accept().then(
+    (accepted) => {
+      from.close();
+      preemptChannel = recorded(accepted);
+      readPreempt(preemptChannel);
+    },
+    () => undefined, // the migration ended before
+  );
 }
 
 function recorded(accepted: Channel): Channel {
@@ -258,6 +275,7 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   const error = await settled;
   clearInterval(silence);
   if (error !== undefined) throw error;
+  listener?.close();
   port.close();
   await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
   preemptChannel?.destroy();
@@ -293,6 +311,7 @@ function report(
       discarded: tally?.discardedPages ?? 0,
     },
     pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
+    ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
     wireBytes: rate.totalBytes,
     connectedNs,
     listenNs,

@@ -174,7 +174,7 @@ export class PagePlacer {
     const isWhole = isNew && block.countReceived(hostPage);
     if (!this.#tally.isPostcopy) {
       this.#tally.precopyPages += 1;
-      if (isWhole) block.publish(hostPage);
+      if (isWhole) block.publish(hostPage, false);
       return;
     }
     const open = this.#open!;
@@ -190,7 +190,7 @@ export class PagePlacer {
       const placedNs = this.#options.nowNs();
       this.#options.board.placed(block.index, hostPage, { firstByteNs: firstByteNs || placedNs, placedNs });
     }
-    block.publish(hostPage);
+    block.publish(hostPage, true);
     if (isRequested) {
       this.#tally.requestedPages += block.pagesPerHostPage;
     } else {

@@ -230,7 +230,7 @@ export class Destination {
         block: block.name,
         sourceHostPageBytes:
           description?.blocks.find((spec) => spec.name === block.name)?.hostPageBytes ?? null,
-        destinationHostPageBytes: block.hostPageBytes,
+        destinationHostPageBytes: block.spec.wholePageBytes ?? block.hostPageBytes,
         placementPageBytes: report.isNegotiated ? block.hostPageBytes : null,
       })),
       pages: {
@@ -256,6 +256,7 @@ export class Destination {
       passes: [],
       push: this.#push(report, finish),
       stalls: summariseStalls(finish.faults, { vcpuCount: this.#faultingCount(), floorNs }),
+      ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
       ...this.#touchResult(),
       ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
       machinery,

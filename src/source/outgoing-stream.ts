@@ -1,15 +1,26 @@
-// The outgoing stream as it is written: batches that become steps for the driver, and what was sent so far.
+// What is written to one channel: batches that become steps for the driver, and what was sent so far.
 import type { RamBlock } from '../machine/ram-block.ts';
 import { encodeSection } from '../protocol/sections.ts';
-import { RecordBatch, type StreamPieces } from './record-batch.ts';
+import { BATCH_BYTES, RecordBatch, type StreamPieces } from './record-batch.ts';
 import { RAM_SECTION_ID, ramPayloadEnd } from './setup-records.ts';
 
-/** Why bytes are sent: a bandwidth limit applies to some of them only. */
+/** Where bytes go: all of the stream, or requested pages alone. */
+export type ChannelName = 'main' | 'preempt';
+
+/** Why bytes are sent: a bandwidth limit applies to some of them only, never to what a vCPU waits for (`requested`). */
 export type SendClass = 'control' | 'precopy' | 'background' | 'requested';
+
+/** Bytes that are to leave. */
+export interface SendStep extends StreamPieces {
+  readonly do: 'send';
+  readonly channel: ChannelName;
+  readonly class: SendClass;
+}
 
 /** What the driver is to do before it asks for the next step. */
 export type OutgoingStep =
-  | ({ readonly do: 'send'; readonly class: SendClass } & StreamPieces)
+  | SendStep
+  | { readonly do: 'open-preempt' }
   | { readonly do: 'await-return-path'; readonly what: string; readonly isHere: () => boolean }
   /** Until a page is requested, or so long. */
   | { readonly do: 'await-request'; readonly forNs: number }
@@ -30,9 +41,9 @@ export interface OutgoingCounters {
 /** A part of the migration: yields steps, and is given the time in monotonic ns after each. */
 export type Steps<T = void> = Generator<OutgoingStep, T, number>;
 
-/** Writes the stream. Bytes of a step may be overwritten once the next step is asked for. */
-export class OutgoingStream {
-  readonly counters: OutgoingCounters = {
+/** Counters of a migration that has sent nothing. */
+export function zeroCounters(): OutgoingCounters {
+  return {
     precopyPages: 0,
     backgroundPages: 0,
     requestedPages: 0,
@@ -41,13 +52,35 @@ export class OutgoingStream {
     amplifiedPages: 0,
     wireBytes: 0,
   };
+}
+
+/** Writes one channel. Bytes of a step may be overwritten once the next step is asked for. */
+export class OutgoingStream {
+  /** Of the whole migration. */
+  readonly counters: OutgoingCounters;
   /** The time of the last step, in monotonic ns. */
   nowNs = 0;
+  readonly #channel: ChannelName;
   readonly #batch = new RecordBatch();
   #isInsideRamPayload = false;
   /** The same as the peer sees it, before and after the bytes of the last step. */
   #wasInsideBeforeStep = false;
   #isInsideAfterStep = false;
+
+  constructor(channel: ChannelName, counters: OutgoingCounters) {
+    this.#channel = channel;
+    this.counters = counters;
+  }
+
+  /** Makes batches leave from so many bytes on; the most is 512 KiB. */
+  set batchBytes(lengthBytes: number) {
+    this.#batch.fullBytes = Math.min(BATCH_BYTES, lengthBytes);
+  }
+
+  /** Bytes gathered for the next step. */
+  get pendingBytes(): number {
+    return this.#batch.lengthBytes;
+  }
 
   /**
    * Whether what the peer got ends inside a ram section. There a command would be read as a page, and outside of it the
@@ -111,6 +144,6 @@ export class OutgoingStream {
     this.counters.wireBytes += gathered.lengthBytes;
     this.#wasInsideBeforeStep = this.#isInsideAfterStep;
     this.#isInsideAfterStep = this.#isInsideRamPayload;
-    this.nowNs = yield { do: 'send', class: sendClass, ...gathered };
+    this.nowNs = yield { do: 'send', channel: this.#channel, class: sendClass, ...gathered };
   }
 }

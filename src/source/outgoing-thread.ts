@@ -16,7 +16,7 @@ import { BandwidthLimit } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
-import type { OutgoingStep } from './outgoing-stream.ts';
+import type { OutgoingStep, SendStep } from './outgoing-stream.ts';
 import { rehearseOutgoing } from './rehearsal.ts';
 
 const data = workerData as OutgoingThreadData;
@@ -31,12 +31,13 @@ const LAST_WORDS_MS = 300;
 const ram = new RamImage(data.ram);
 const control = new VcpuControl(data.control);
 const migration = new OutgoingMigration(ram, data.options);
-const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record), {
+const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record, monotonicNs()), {
   profile: data.profile,
 });
 returnPath.extension = data.options.negotiate;
 
 let channel: Channel | undefined;
+let preemptChannel: Channel | undefined;
 let recording: EndpointRecording | undefined;
 let failure: unknown;
 let wake: (() => void) | undefined;
@@ -78,6 +79,11 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
   if (failure !== undefined) throw failure;
 }
 
+async function open(): Promise<Channel> {
+  const connected = await connectChannel(data.uri, data.timeoutMs);
+  return recording === undefined ? connected : recording.wrap(connected);
+}
+
 function listenToReturnPath(to: Channel): void {
   to.read({
     data(input, start, end) {
@@ -102,10 +108,16 @@ function listenToReturnPath(to: Channel): void {
   });
 }
 
+/** Nothing is read from a preempt channel; that it broke is told by the main channel too, but for a write that waits. */
+async function openPreempt(): Promise<void> {
+  preemptChannel = await open();
+  preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
+}
+
 /** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
-async function write(pieces: readonly Uint8Array[]): Promise<void> {
+async function write({ channel: name, pieces }: SendStep): Promise<void> {
   isStepSent = true;
-  const pending = channel!.writeAll(pieces);
+  const pending = (name === 'main' ? channel! : preemptChannel!).writeAll(pieces);
   let isWritten = pending === undefined;
   pending?.then(
     () => {
@@ -152,6 +164,8 @@ async function perform(
 ): Promise<void> {
   if (step.do === 'stop-guest') {
     stopGuest();
+  } else if (step.do === 'open-preempt') {
+    await openPreempt();
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
   } else if (step.do === 'await-request') {
@@ -162,7 +176,7 @@ async function perform(
       step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
     const pauseMs = limit?.pauseMs(step.lengthBytes, performance.now()) ?? 0;
     if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
-    await write(step.pieces);
+    await write(step);
     rate.add(step.lengthBytes, monotonicNs());
   }
 }
@@ -183,8 +197,7 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 async function migrate(): Promise<void> {
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
-  const connected = await connectChannel(data.uri, data.timeoutMs);
-  channel = recording === undefined ? connected : recording.wrap(connected);
+  channel = await open();
   if (failure !== undefined) throw failure;
   listenToReturnPath(channel);
   rate = new WireRate(monotonicNs());
@@ -227,6 +240,7 @@ async function leave(error: unknown): Promise<void> {
     const late = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS));
     await Promise.race([channel!.write(farewell).then(() => channel!.end()), late]).catch(() => undefined);
   }
+  preemptChannel?.destroy();
   channel?.destroy();
 }
 
@@ -266,6 +280,7 @@ try {
   await migrate();
   // A destination that has said SHUT has nothing more to say: one that stays connected must not hold us.
   await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
+  preemptChannel?.destroy();
   channel!.destroy();
 } catch (error) {
   ending = error;

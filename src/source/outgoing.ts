@@ -4,18 +4,20 @@ import type { RamImage } from '../machine/ram-block.ts';
 import { encodeCommand } from '../protocol/commands.ts';
 import { joinBytes } from '../protocol/message.ts';
 import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
-import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { encodeEos, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import { type ConfigurationSubsection, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
 import { DirtyHistory } from './dirty-history.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
+import { type FlightLimit, FlightWindow } from './flight-window.ts';
 import { type BlockPlacement, checkPlacements, type GuestPages, wantedPlacements } from './negotiation.ts';
 import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './outgoing-states.ts';
-import { type OutgoingCounters, OutgoingStream, type Steps } from './outgoing-stream.ts';
-import { appendDirtyPages, PageFeed } from './page-feed.ts';
+import { type OutgoingCounters, OutgoingStream, type Steps, zeroCounters } from './outgoing-stream.ts';
+import { appendDirtyPages } from './page-feed.ts';
 import { PageOrder, type PlacedBlock } from './page-order.ts';
+import { sendPages } from './postcopy-pages.ts';
 import { type PushCounts, type PushOptions, PushPhase } from './push/push-phase.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
@@ -46,6 +48,12 @@ export interface OutgoingOptions {
   readonly guest: GuestPages;
   /** What is sent unasked after the switchover; without it `forward`, as QEMU does. */
   readonly push?: PushOptions;
+  /** Whether requested pages have a channel of their own, and when it is opened: 7.2 and 10.x differ in that. */
+  readonly preempt: 'none' | 'at-setup' | 'at-switchover';
+  /** With a preempt channel: whether a background page under way is interrupted by a request. */
+  readonly breaksHugePages: boolean;
+  /** How many background bytes may be under way. */
+  readonly flight: FlightLimit;
 }
 
 /** An outgoing migration. Drive `run`, and give it the return path's records. */
@@ -58,14 +66,21 @@ export class OutgoingMigration {
   devices: readonly DeviceSection[] = [];
   readonly #ram: RamImage;
   readonly #options: OutgoingOptions;
-  readonly #stream = new OutgoingStream();
+  readonly #stream = new OutgoingStream('main', zeroCounters());
+  /** Undefined without a preempt channel. */
+  readonly #preemptStream: OutgoingStream | undefined;
+  readonly #flight: FlightWindow;
   readonly #returnPath = new ReturnPathIntake({
     onRequest: (block, start, lengthBytes) => this.#takeRequest(block, start, lengthBytes),
     onReason: (text) => this.#takeReason(text),
+    onPong: (value) => this.#flight.onPong(value, this.#nowNs),
   });
   readonly #push: PushPhase;
   /** What the guest dirties in precopy, if the push asks for it. */
   #history: DirtyHistory | undefined;
+  /** When the return path was heard last, and when the first PING left. */
+  #nowNs = 0;
+  #firstPingNs = 0;
   #estimator: DowntimeEstimator | undefined;
   #order: PageOrder | undefined;
   #state: OutgoingState = 'setup';
@@ -75,6 +90,9 @@ export class OutgoingMigration {
     this.#ram = ram;
     this.#options = options;
     this.#push = new PushPhase(options.push ?? { strategy: 'forward' });
+    this.#flight = new FlightWindow(options.flight);
+    if (options.preempt !== 'none')
+      this.#preemptStream = new OutgoingStream('preempt', this.#stream.counters);
   }
 
   get state(): OutgoingState {
@@ -136,6 +154,8 @@ export class OutgoingMigration {
    * the next step is asked for. @throws MigrationError that ends the migration
    */
   *run(): Steps {
+    // Beside the main channel, which is connected first: a 7.2 destination tells them apart by that (rule S40).
+    if (this.#options.preempt === 'at-setup') yield* this.#stream.perform({ do: 'open-preempt' });
     yield* this.#setUp();
     if (yield* this.#precopy()) yield* this.#postcopy();
     yield* this.#awaitReturnPath('SHUT', () => this.#returnPath.hasShut);
@@ -143,9 +163,12 @@ export class OutgoingMigration {
     this.#enterPhase('end');
   }
 
-  /** Takes what came on the return path. @throws MigrationError for what makes it bad */
-  onReturnPath(record: ReturnPathRecord): void {
+  /** Takes what came on the return path, at the time given in monotonic ns. @throws MigrationError for what makes it bad */
+  onReturnPath(record: ReturnPathRecord, nowNs: number): void {
+    this.#nowNs = nowNs;
     this.#returnPath.take(record);
+    const isFirstPong = record.name === 'PONG' && this.#order === undefined && this.#firstPingNs > 0;
+    if (isFirstPong) this.#flight.onRoundTrip(nowNs - this.#firstPingNs);
   }
 
   /**
@@ -187,11 +210,12 @@ export class OutgoingMigration {
   }
 
   *#setUp(): Steps {
-    const { machine, configuration, negotiate, postcopyRam, guest } = this.#options;
+    const { machine, configuration, postcopyRam, guest } = this.#options;
     const stream = this.#stream;
     yield* stream.send(encodePreamble(machine, configuration));
     this.#enterPhase('setup');
-    const first = negotiate && postcopyRam ? NEGOTIATION_COOKIE : PING.SETUP;
+    const first = this.#firstPing;
+    this.#firstPingNs = stream.nowNs;
     yield* stream.send(this.#ping(first));
     // An advising source that negotiates must know the answers first; QEMU's goes on without waiting for any PONG.
     if (first === NEGOTIATION_COOKIE)
@@ -215,6 +239,11 @@ export class OutgoingMigration {
     });
     this.#syncDirty(this.#estimator);
     const next = yield* this.#passes(this.#estimator);
+    if (next === 'postcopy' && this.#options.preempt === 'at-switchover') {
+      // Only when the main channel is known to work, or the destination could take the one for the other (rule S41).
+      yield* this.#awaitReturnPath('PONG', () => this.#returnPath.hasPong(this.#firstPing));
+      yield* this.#stream.perform({ do: 'open-preempt' });
+    }
     yield* this.#stopGuest();
     // A discard is what takes a QEMU destination on to LISTEN, so without anything to discard precopy is complete too.
     if (next === 'postcopy' && this.remainingPages > 0) return true;
@@ -302,29 +331,17 @@ export class OutgoingMigration {
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
     this.#push.begin(order, stream.nowNs);
-    yield* stream.beginRamPayload('SECTION_PART', 'background');
-    yield* this.#sendDirty(new PageFeed(order, stream));
-    yield* stream.endRamPayload('background');
+    const { breaksHugePages, preempt } = this.#options;
+    const preemptStream = this.#preemptStream;
+    const channels = { main: stream, preempt: preemptStream, breaksHugePages };
+    yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push });
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();
     yield* stream.send(encodeSection('EOF', {}));
+    // A 7.2 destination waits for it before it says SHUT; a newer one wants none (rules S40, S41).
+    if (preempt === 'at-setup') yield* preemptStream!.send(encodeEos());
     this.#enterPhase('await-shut');
-  }
-
-  /** Sends until nothing is dirty any more. */
-  *#sendDirty(feed: PageFeed): Steps {
-    const stream = this.#stream;
-    for (;;) {
-      const beforeNs = stream.nowNs;
-      const sendClass = feed.fill();
-      if (sendClass === undefined) {
-        if (!(yield* this.#push.awaitRequest(stream))) return;
-      } else {
-        yield* stream.flush(sendClass);
-        this.#push.countBatch(sendClass, beforeNs, stream.nowNs);
-      }
-    }
   }
 
   #placedBlocks(): PlacedBlock[] {
@@ -332,6 +349,12 @@ export class OutgoingMigration {
       ram,
       placementPageBytes: this.placements[index]!.placementPageBytes,
     }));
+  }
+
+  /** Value of the PING at set-up. */
+  get #firstPing(): number {
+    const { negotiate, postcopyRam } = this.#options;
+    return negotiate && postcopyRam ? NEGOTIATION_COOKIE : PING.SETUP;
   }
 
   #ping(value: number): Uint8Array {

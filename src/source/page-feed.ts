@@ -19,43 +19,111 @@ export function appendDirtyPages(stream: OutgoingStream, block: RamBlock, fromPa
   return -1;
 }
 
-/** Postcopy: placement pages in their order, each whole and contiguous (rule S18), over as many batches as it needs. */
+/** A batch that has to leave. */
+export interface FilledBatch {
+  readonly stream: OutgoingStream;
+  readonly class: SendClass;
+}
+
+/** The channels that pages go to. */
+export interface FeedChannels {
+  readonly main: OutgoingStream;
+  /** Requested pages go here, if there is one. */
+  readonly preempt: OutgoingStream | undefined;
+  /** Whether a background page under way on main is interrupted by a request, to be finished later. */
+  readonly breaksHugePages: boolean;
+}
+
+/** A placement page of which a part has been sent. */
+interface UnitUnderWay {
+  readonly unit: PageUnit;
+  nextPage: number;
+}
+
+/** Postcopy: placement pages in their order, each whole and contiguous on its channel (rule S18), in as many batches as it needs. */
 export class PageFeed {
   readonly #order: PageOrder;
-  readonly #stream: OutgoingStream;
-  /** The placement page under way, and the target page of it that is next. */
-  #unit: PageUnit | undefined;
-  #nextPage = 0;
+  readonly #channels: FeedChannels;
+  #onMain: UnitUnderWay | undefined;
+  #onPreempt: UnitUnderWay | undefined;
+  /** Whether a vCPU waits for the page that is under way on main. */
+  #isMainUrgent = false;
 
-  constructor(order: PageOrder, stream: OutgoingStream) {
+  constructor(order: PageOrder, channels: FeedChannels) {
     this.#order = order;
-    this.#stream = stream;
+    this.#channels = channels;
   }
 
-  /** Adds pages until the batch has to leave, and returns as what; undefined when nothing is dirty any more. */
-  fill(): SendClass | undefined {
-    const stream = this.#stream;
-    for (let unit = this.#unit ?? this.#begin(); unit !== undefined; unit = this.#begin()) {
-      const { block, firstPage, pageCount, isRequested } = unit;
-      const endPage = firstPage + pageCount;
-      while (this.#nextPage < endPage && !stream.isFull) {
-        stream.appendPage(block.ram, this.#nextPage);
-        this.#nextPage += 1;
-      }
-      const sendClass = isRequested ? 'requested' : 'background';
-      if (this.#nextPage < endPage) return sendClass;
-      this.#unit = undefined;
-      if (isRequested) stream.counters.requestedPages += pageCount;
-      else stream.counters.backgroundPages += pageCount;
+  /** Whether a vCPU waits for what comes next. */
+  get isUrgent(): boolean {
+    return this.#isMainUrgent || this.#onPreempt !== undefined || this.#order.hasRequests;
+  }
+
+  /** Adds pages until a batch has to leave; undefined when nothing is dirty any more. */
+  fill(): FilledBatch | undefined {
+    const { preempt } = this.#channels;
+    return (preempt === undefined ? undefined : this.#fillPreempt(preempt)) ?? this.#fillMain();
+  }
+
+  #fillPreempt(stream: OutgoingStream): FilledBatch | undefined {
+    if (this.#isMainUrgent || (this.#onMain !== undefined && !this.#channels.breaksHugePages))
+      return undefined;
+    this.#onPreempt ??= this.#beginRequested();
+    const underWay = this.#onPreempt;
+    if (underWay === undefined) return undefined;
+    if (append(stream, underWay)) {
+      this.#onPreempt = undefined;
+      stream.counters.requestedPages += underWay.unit.pageCount;
+    }
+    return { stream, class: 'requested' };
+  }
+
+  /** The next requested page; one that is under way on main already is finished there (rule S42). */
+  #beginRequested(): UnitUnderWay | undefined {
+    const unit = this.#order.nextRequested();
+    if (unit === undefined) return undefined;
+    const main = this.#onMain?.unit;
+    if (main?.block === unit.block && main.firstPage === unit.firstPage) {
+      this.#isMainUrgent = true;
+      return undefined;
+    }
+    return { unit, nextPage: unit.firstPage };
+  }
+
+  #fillMain(): FilledBatch | undefined {
+    const { main } = this.#channels;
+    for (let underWay = this.#onMain ?? this.#beginOnMain(); underWay; underWay = this.#beginOnMain()) {
+      const { pageCount } = underWay.unit;
+      const isRequested = underWay.unit.isRequested || this.#isMainUrgent;
+      // What a request has to wait for, since a page is not split, is as urgent as itself.
+      const sendClass = isRequested || this.#order.hasRequests ? 'requested' : 'background';
+      if (!append(main, underWay)) return { stream: main, class: sendClass };
+      this.#onMain = undefined;
+      this.#isMainUrgent = false;
+      if (isRequested) main.counters.requestedPages += pageCount;
+      else main.counters.backgroundPages += pageCount;
       // A vCPU waits for it, and a batch that already holds some of it must not wait for more.
-      if (isRequested || this.#order.hasRequests || stream.isFull) return sendClass;
+      if (isRequested || this.#order.hasRequests || main.isFull) return { stream: main, class: sendClass };
     }
     return undefined;
   }
 
-  #begin(): PageUnit | undefined {
-    this.#unit = this.#order.next();
-    if (this.#unit !== undefined) this.#nextPage = this.#unit.firstPage;
-    return this.#unit;
+  #beginOnMain(): UnitUnderWay | undefined {
+    const unit = this.#channels.preempt === undefined ? this.#order.next() : this.#order.nextBackground();
+    if (unit === undefined) return undefined;
+    this.#onMain = { unit, nextPage: unit.firstPage };
+    this.#isMainUrgent = unit.isRequested;
+    return this.#onMain;
   }
+}
+
+/** Adds target pages of a placement page until the batch is full; returns whether that was all of it. */
+function append(stream: OutgoingStream, underWay: UnitUnderWay): boolean {
+  const { block, firstPage, pageCount } = underWay.unit;
+  const endPage = firstPage + pageCount;
+  while (underWay.nextPage < endPage && !stream.isFull) {
+    stream.appendPage(block.ram, underWay.nextPage);
+    underWay.nextPage += 1;
+  }
+  return underWay.nextPage === endPage;
 }

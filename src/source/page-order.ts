@@ -112,11 +112,14 @@ export class PageOrder {
 
   /** The placement page to send next; undefined when nothing is dirty any more, or the strategy sends nothing. */
   next(): PageUnit | undefined {
-    return this.#nextRequested() ?? this.#nextPushed();
+    return this.nextRequested() ?? this.nextBackground();
   }
 
-  /** Target pages of a request that are clean were sent already: they are skipped without an answer (rule S21). */
-  #nextRequested(): PageUnit | undefined {
+  /**
+   * The next one that a vCPU waits for. Target pages of a request that are clean were sent already: they are skipped
+   * without an answer (rule S21).
+   */
+  nextRequested(): PageUnit | undefined {
     for (let request = this.#requests[0]; request !== undefined; request = this.#requests[0]) {
       const { block, nextPage, endPage } = request;
       const page = nextPage < endPage ? block.ram.dirty.nextSet(nextPage, endPage) : -1;
@@ -134,13 +137,14 @@ export class PageOrder {
     return undefined;
   }
 
+  /** The next one of the background, in the order of the push strategy. */
+  nextBackground(): PageUnit | undefined {
+    const position = this.#push.next();
+    return position === -1 ? undefined : this.#line.unitAt(position);
+  }
+
   #foundSent(block: PlacedBlock, page: number): void {
     this.foundSentCount += 1;
     this.#push.requested(this.#line.positionOf(block, page), false);
-  }
-
-  #nextPushed(): PageUnit | undefined {
-    const position = this.#push.next();
-    return position === -1 ? undefined : this.#line.unitAt(position);
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '../protocol/ram-records.ts';
 
 /** Large enough to make system calls cheap, small enough that a request is seen soon: 512 KiB are 0.2 ms of a fast link. */
-const BATCH_BYTES = 512 * 1024;
+export const BATCH_BYTES = 512 * 1024;
 const WORD_BYTES = 8;
 /** The longest record of one page: word, name and body. */
 const LONGEST_RECORD_BYTES = WORD_BYTES + 256 + TARGET_PAGE_BYTES;
@@ -23,6 +23,8 @@ export interface StreamPieces {
 
 /** Records in the order of the stream, and the channel's memory of the block it named last. */
 export class RecordBatch {
+  /** From how many bytes on it is full; at most `BATCH_BYTES`. */
+  fullBytes = BATCH_BYTES;
   /** All that is not a page body. */
   readonly #heads = new Uint8Array(BATCH_BYTES + LONGEST_RECORD_BYTES);
   /** Runs of heads, and views of guest RAM. */
@@ -35,7 +37,12 @@ export class RecordBatch {
 
   /** Whether it is time to send what was gathered. */
   get isFull(): boolean {
-    return this.#length >= BATCH_BYTES;
+    return this.#length >= this.fullBytes;
+  }
+
+  /** Bytes that were gathered. */
+  get lengthBytes(): number {
+    return this.#length;
   }
 
   get isEmpty(): boolean {

@@ -32,6 +32,9 @@ export function rehearseOutgoing(ramBytes: number): void {
       postcopyAfter: { kind: 'immediately' },
       downtimeLimitNs: 0,
       guest: { mmu: 'radix', guestPageBytes: TARGET_PAGE_BYTES },
+      preempt: 'none',
+      breaksHugePages: true,
+      flight: 'unbounded',
     });
     const steps = migration.run();
     for (let step = steps.next(monotonicNs()); step.done !== true; step = steps.next(monotonicNs())) {

@@ -12,6 +12,8 @@ export interface ReturnPathEvents {
   onRequest(block: string | undefined, start: number, lengthBytes: number): void;
   /** The destination says why it leaves. */
   onReason(text: string): void;
+  /** A PONG; returns whether it answers a PING that the intake knows nothing of. */
+  onPong(value: number): boolean;
 }
 
 /** The return path's messages so far. */
@@ -83,6 +85,7 @@ export class ReturnPathIntake {
 
   /** Each PING is answered once; in which order does not matter. */
   #takePong(value: number): void {
+    if (this.#events.onPong(value)) return;
     if (!this.#pings.has(value) || this.#pongs.has(value)) {
       const found = this.#pongs.has(value) ? 'a second one' : 'one';
       const message = `expected one PONG for each PING, found ${found} with ${hex(value)}`;

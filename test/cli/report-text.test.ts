@@ -22,6 +22,7 @@ t.test('a destination, line by line', async (t) => {
     '  target pages  precopy 1024, background 262144, requested 262145',
     '                zero 17, duplicate -',
     '  bytes         wire 2.01 GiB, discarded 2 GiB, amplified -',
+    '  collapsed     2 host pages in 41.0 us, longest 22.0 us (emulated)',
     '  wire rate     mean 1130 MB/s (9.04 Gbit/s), peak 1990 MB/s (15.9 Gbit/s)',
     '  link: loopback, not shaped',
     '',

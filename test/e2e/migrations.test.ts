@@ -55,6 +55,32 @@ const CASES: readonly Case[] = [
     postcopy: true,
   },
   {
+    what: '4K to 16M in pieces of 64K',
+    source: [...ram('32M', '4K'), ...NOW],
+    destination: [...to('16M'), '--placement-page', '64K'],
+    postcopy: true,
+  },
+  {
+    what: 'preempt, two connections from the start as with 7.2',
+    source: [...ram('16M', '4K'), '--postcopy-preempt', ...NOW],
+    destination: [...to('64K'), '--postcopy-preempt'],
+    postcopy: true,
+  },
+  {
+    what: 'preempt, the second connection at the switchover as with 10.x',
+    source: [...ram('16M', '4K'), '--postcopy-preempt', '--break-huge', 'off', '--profile', '10.x'],
+    destination: [...to('2M'), '--postcopy-preempt', '--profile', '10.x'],
+    address: `unix:${join(directory, 'preempt')}`,
+    postcopy: true,
+  },
+  {
+    what: 'preempt over ws, little under way',
+    source: [...ram('16M', '64K'), '--postcopy-preempt', '--max-flight', '64K', ...NOW],
+    destination: [...to('4K'), '--postcopy-preempt'],
+    address: 'ws://127.0.0.1:0/',
+    postcopy: true,
+  },
+  {
     what: 'a trace, over ws',
     source: [...ram('8M', '4K'), '--guest', 'trace', '--trace', tracePath, ...NOW],
     destination: to('64K'),

@@ -66,6 +66,9 @@ function optionsOf(options: number): {
       downtimeLimitNs: bit(2) ? 0 : 1e12,
       guest: { mmu: bit(7) ? 'hash' : 'radix', guestPageBytes: 4096 },
       push: { strategy: STRATEGIES[((options >> 8) % 16) % STRATEGIES.length]!, faults: FAULTS },
+      preempt: 'none',
+      breaksHugePages: true,
+      flight: 'unbounded',
     },
   };
 }
@@ -113,7 +116,7 @@ class Drive {
     this.#returnPath = new ReturnPathDecoder(
       (record) => {
         if (record.name === 'REQ_PAGES_ID') this.#named = record.block;
-        this.migration.onReturnPath(record);
+        this.migration.onReturnPath(record, 0);
         this.sent.owe(record, this.#named);
       },
       { profile },
@@ -180,6 +183,7 @@ class Drive {
       if (this.#events.length > 0) this.#nextEvent();
       return true;
     }
+    if (step.do === 'open-preempt') throw new Error('no case asks for a preempt channel');
     while (!step.isHere()) {
       this.#stepsLeft = 0;
       if (this.#events.length > 0) this.#nextEvent();

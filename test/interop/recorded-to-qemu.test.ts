@@ -34,6 +34,12 @@ for (const page of ['4K', '2M'] as const) {
       ['--postcopy-after', 'now', '--no-negotiate'],
       { precopy: 0 },
     ],
+    ['postcopy with preempt', [...POSTCOPY, '--postcopy-preempt'], { precopy: RAM_BYTES / 4096 }],
+    [
+      'postcopy with little under way',
+      ['--postcopy-after', 'now', '--no-negotiate', '--max-flight', '64K'],
+      { precopy: 0 },
+    ],
     ['precopy', ['--no-postcopy-ram'], { postcopyBackground: 0 }],
   ] as const) {
     t.test(`RAM of ours to QEMU -machine none, ${page} pages, ${how}`, { skip }, async (t) => {
@@ -45,6 +51,7 @@ for (const page of ['4K', '2M'] as const) {
         ramBytes: RAM_BYTES,
         hugePath,
         isIncoming: true,
+        isPreempt: how === 'postcopy with preempt',
       });
       const { exitCode, result, stderr } = await new Command([
         ...['source', '--device-state', MACHINE_NONE, '--block', `ram0=16M@${page}`],

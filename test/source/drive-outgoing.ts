@@ -4,10 +4,11 @@ import { joinBytes } from '../../src/protocol/message.ts';
 import { ReturnPathDecoder, type ReturnPathRecord } from '../../src/protocol/return-path-decoder.ts';
 import type { DeviceSection } from '../../src/source/device-sections.ts';
 import { OutgoingMigration, type OutgoingOptions } from '../../src/source/outgoing.ts';
-import type { OutgoingStep, SendClass } from '../../src/source/outgoing-stream.ts';
+import type { ChannelName, OutgoingStep, SendClass } from '../../src/source/outgoing-stream.ts';
 
 /** What the driver sent in one step. */
 export interface SentStep {
+  readonly channel: ChannelName;
   readonly bytes: Uint8Array;
   readonly class: SendClass;
 }
@@ -29,22 +30,28 @@ export const DEFAULT_OPTIONS: OutgoingOptions = {
   postcopyAfter: { kind: 'immediately' },
   downtimeLimitNs: 0,
   guest: { mmu: 'radix', guestPageBytes: 4096 },
+  preempt: 'none',
+  breaksHugePages: true,
+  flight: 'unbounded',
 };
 
 /** An outgoing core with its driver. */
 export class OutgoingRig {
   readonly migration: OutgoingMigration;
+  readonly image: RamImage;
   readonly sent: SentStep[] = [];
   devices: readonly DeviceSection[] = [];
+  isPreemptOpen = false;
   readonly #hooks: DriveHooks;
   readonly #returnPath: ReturnPathDecoder;
   /** Virtual time; each byte takes one ns, so that bandwidth is the same in each run. */
   nowNs = 0;
 
   constructor(image: RamImage, options: Partial<OutgoingOptions> = {}, hooks: DriveHooks = {}) {
+    this.image = image;
     this.migration = new OutgoingMigration(image, { ...DEFAULT_OPTIONS, ...options });
     this.#hooks = hooks;
-    this.#returnPath = new ReturnPathDecoder((record) => this.migration.onReturnPath(record), {
+    this.#returnPath = new ReturnPathDecoder((record) => this.receive(record), {
       profile: 'strict',
     });
     this.#returnPath.extension = true;
@@ -57,7 +64,7 @@ export class OutgoingRig {
 
   /** A record of the return path. */
   receive(record: ReturnPathRecord): void {
-    this.migration.onReturnPath(record);
+    this.migration.onReturnPath(record, this.nowNs);
   }
 
   /** Runs to the end, or until `mayGoOn` says no before a step is performed. */
@@ -67,7 +74,7 @@ export class OutgoingRig {
       if (!mayGoOn(step.value)) return;
       if (step.value.do === 'send') {
         const bytes = joinBytes(step.value.pieces);
-        this.sent.push({ bytes, class: step.value.class });
+        this.sent.push({ channel: step.value.channel, bytes, class: step.value.class });
         this.nowNs += bytes.length;
         this.#hooks.onSend?.(bytes, step.value.class);
       } else if (step.value.do === 'stop-guest') {
@@ -77,6 +84,8 @@ export class OutgoingRig {
         const before = this.migration.requestCount;
         this.#hooks.onAwaitRequest?.(step.value.forNs);
         if (this.migration.requestCount === before) this.nowNs += step.value.forNs;
+      } else if (step.value.do === 'open-preempt') {
+        this.isPreemptOpen = true;
       } else {
         this.#hooks.onAwait?.(step.value.what);
         if (!step.value.isHere()) throw new Error(`the core waits for ${step.value.what} for ever`);
@@ -84,7 +93,13 @@ export class OutgoingRig {
     }
   }
 
+  /** What went to the main channel. */
   get bytes(): Uint8Array {
-    return joinBytes(this.sent.map((step) => step.bytes));
+    return this.bytesOn('main');
+  }
+
+  /** What went to a channel. */
+  bytesOn(channel: ChannelName): Uint8Array {
+    return joinBytes(this.sent.filter((step) => step.channel === channel).map((step) => step.bytes));
   }
 }

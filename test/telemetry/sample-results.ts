@@ -27,6 +27,7 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   ],
   pages: { precopy: 1024, postcopyBackground: 262_144, requested: 262_145, zero: 17, duplicate: null },
   bytes: { wire: 2_154_000_000, discarded: 2 ** 31, amplified: null },
+  collapses: { count: 2, totalNs: 41_000, maxNs: 22_000, brokenCount: 0 },
   times: {
     totalNs: 1_912_000_000,
     downtimeNs: 8_250_000,
@@ -133,9 +134,11 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   guest: { mmu: 'radix', largestPageBytes: 2 ** 24, vcpus: [{ index: 0, program: 'zipf', count: 123_456 }] },
 };
 
+const { collapses: _collapses, ...COMMON } = DESTINATION;
+
 /** A source that failed, after two passes. */
-export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch'>> = {
-  ...DESTINATION,
+export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses'>> = {
+  ...COMMON,
   status: 'failed',
   role: 'source',
   guestVerified: false,

@@ -1,0 +1,50 @@
+// The pages after the switchover: which batch leaves when, and the PINGs among them that bound what is under way.
+import { encodeCommand } from '../protocol/commands.ts';
+import type { FlightWindow } from './flight-window.ts';
+import type { OutgoingStream, SendClass, Steps } from './outgoing-stream.ts';
+import { type FeedChannels, PageFeed } from './page-feed.ts';
+import type { PageOrder } from './page-order.ts';
+import type { PushPhase } from './push/push-phase.ts';
+
+/** With a preempt channel a request is looked for after so many bytes of background: 64 KiB are 30 us of a fast loopback. */
+const PREEMPTIBLE_BATCH_BYTES = 64 * 1024;
+
+/** What is sent, and where. */
+export interface PostcopyPages extends FeedChannels {
+  readonly order: PageOrder;
+  readonly flight: FlightWindow;
+  readonly push: PushPhase;
+}
+
+/** Sends all dirty pages: requested ones first, and of the background no more at once than the window lets. */
+export function* sendPages({ order, flight, push, ...channels }: PostcopyPages): Steps {
+  const { main, preempt } = channels;
+  const feed = new PageFeed(order, channels);
+  const mayGoOn = (): boolean => !flight.isFull || feed.isUrgent;
+  const batchLimit = preempt === undefined ? Number.POSITIVE_INFINITY : PREEMPTIBLE_BATCH_BYTES;
+  yield* main.beginRamPayload('SECTION_PART', 'background');
+  for (;;) {
+    if (!mayGoOn()) yield* main.perform({ do: 'await-return-path', what: 'PONG', isHere: mayGoOn });
+    main.batchBytes = Math.min(batchLimit, flight.batchBytes);
+    const beforeNs = Math.max(main.nowNs, preempt?.nowNs ?? 0);
+    const filled = feed.fill();
+    if (filled === undefined) {
+      if (yield* push.awaitRequest(main)) continue;
+      break;
+    }
+    if (filled.stream === main) {
+      flight.onSent(main.pendingBytes);
+      if (flight.isPingDue) yield* pingAmongPages(main, flight, filled.class);
+    }
+    yield* filled.stream.flush(filled.class);
+    push.countBatch(filled.class, beforeNs, filled.stream.nowNs);
+  }
+  yield* main.endRamPayload('background');
+}
+
+/** A PING stands between two sections, be it within a host page (rule D78); it leaves with the batch. */
+function* pingAmongPages(main: OutgoingStream, flight: FlightWindow, sendClass: SendClass): Steps {
+  yield* main.endRamPayload(sendClass);
+  yield* main.write(encodeCommand('PING', { value: flight.ping(main.nowNs) }), sendClass);
+  yield* main.beginRamPayload('SECTION_PART', sendClass);
+}
