@@ -70,7 +70,7 @@ function countOnce(stream: Uint8Array): number {
 
 function placeOnce(stream: Uint8Array, ram: RamImage): number {
   ram.blocks[0]!.discardRange(0, ram.totalBytes);
-  const tally = new RamTally(ram);
+  const tally = new RamTally(ram, { nowNs: () => 0, collapseNs: 0 });
   tally.isPostcopy = true;
   const placer = new PagePlacer(tally, {
     profile: 'strict',

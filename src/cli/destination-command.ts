@@ -33,6 +33,15 @@ export const DESTINATION_HELP = {
       default: '4K',
     },
     'block-page': { value: 'NAME=SIZE', multiple: true, doc: 'host page behind one block; vga.vram has 4K' },
+    'placement-page': {
+      value: 'SIZE',
+      doc: 'place larger host pages in pieces of this size, each as soon as it is there, and collapse a page when its last has come (real Linux cannot do that with hugetlb pages)',
+    },
+    'collapse-cost': {
+      value: 'US',
+      doc: 'with --placement-page: how long a collapse holds up the channel, in microseconds',
+      default: '0',
+    },
     'mem-prealloc': { doc: 'commit all RAM beforehand: with --block before listening, else at the RAM list' },
     smp: {
       value: 'N',
@@ -57,6 +66,10 @@ export const DESTINATION_HELP = {
     {
       doc: 'receive onto 1 GiB host pages',
       command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G',
+    },
+    {
+      doc: 'onto 1 GiB host pages, but let each 4 KiB of them be used as soon as it is there',
+      command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G --placement-page 4K',
     },
     {
       doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
@@ -106,6 +119,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
   }
   if (args.has('block')) args.refuse(['host-page', 'block-page'], 'where --block gives the layout');
   if (args.has('no-verify')) args.refuse(['ram-image'], 'with --no-verify');
+  if (!args.has('placement-page')) args.refuse(['collapse-cost'], 'without --placement-page');
   if (!args.has('json')) args.refuse(['faults'], 'without --json');
   if (args.text('touch') !== 'random') args.refuse(['touch-seed'], 'without --touch random');
 }
@@ -125,6 +139,8 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     machine: args.text('machine'),
     hostPageBytes: args.pageBytes('host-page'),
     hostPageByName: new Map([[VGA_VRAM.name, VGA_VRAM.hostPageBytes], ...parseBlockPages(args)]),
+    placementBytes: args.has('placement-page') ? args.pageBytes('placement-page') : undefined,
+    collapseNs: args.integer('collapse-cost', 0) * 1000,
     layout: layout.length === 0 ? undefined : layout,
     acceptsUnknownDevices: !args.has('refuse-unknown-devices'),
     negotiate: !args.has('no-negotiate'),

@@ -1,9 +1,16 @@
 // A result as text for people: pure, a list of lines.
 import type { ErrorRecord } from '../errors.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
-import type { DemoResult, DemoStep, GuestAtSource, MigrationResult } from '../telemetry/result.ts';
+import type {
+  CollapseResult,
+  DemoResult,
+  DemoStep,
+  GuestAtSource,
+  MigrationResult,
+} from '../telemetry/result.ts';
 import { formatBytes, formatCount, formatNs, formatRate } from './format-quantity.ts';
 import { linkLines } from './report-link.ts';
+import { pushLines } from './report-push.ts';
 import { stallLines } from './report-stalls.ts';
 import { alignColumns, printable, wrap } from './text-layout.ts';
 
@@ -114,6 +121,12 @@ function passLines(passes: readonly PassEstimate[]): string[] {
   return lines;
 }
 
+/** Host pages in pieces, which no mainline Linux can do with hugetlb pages: a reader must not take it for a measurement. */
+function collapseText({ count, totalNs, maxNs, brokenCount }: CollapseResult): string {
+  const left = brokenCount === 0 ? '' : `; ${formatCount(brokenCount)} still in pieces`;
+  return `${formatCount(count)} host pages in ${formatNs(totalNs)}, longest ${formatNs(maxNs)} (emulated)${left}`;
+}
+
 function countLines(result: MigrationResult): string[] {
   const { pages, bytes, wire } = result;
   const rows = [
@@ -126,6 +139,7 @@ function countLines(result: MigrationResult): string[] {
       'bytes',
       `wire ${formatBytes(bytes.wire)}, discarded ${formatBytes(bytes.discarded)}, amplified ${formatBytes(bytes.amplified)}`,
     ],
+    ...(result.collapses === undefined ? [] : [['collapsed', collapseText(result.collapses)]]),
     ['wire rate', `mean ${formatRate(wire.bytesPerSecond)}, peak ${formatRate(wire.peakBytesPerSecond)}`],
   ];
   const lines = rows.map(([name, text]) => `${name!.padEnd(14)}${text}`);
@@ -219,6 +233,7 @@ export function reportLines(result: MigrationResult | DemoResult, options: Repor
     lines.push(...part('Precopy passes, expected downtime', indented(passLines(result.passes)), paint));
   if (result.stalls !== null)
     lines.push(...part('Stalls', indented(stallLines(result.stalls, result.touch)), paint));
+  lines.push(...part('Push', indented(pushLines(result.push)), paint));
   lines.push(...part('Machinery of the emulation', paragraph(machineryLine(result)), paint));
   lines.push('', ...verificationLines(result, paint));
   if (isRefusedAsExpected(result)) lines.push('', paint('refused, as expected', 'yellow'));

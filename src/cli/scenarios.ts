@@ -21,13 +21,19 @@ const VCPUS = ['--smp', '2'];
 const ALWAYS_POSTCOPY = ['--downtime-limit', '0'];
 
 /** A migration that should complete, from one page size to another. */
-function completes(from: string, to: string, source: readonly string[], name = 'migrate'): ScenarioStep {
+function completes(
+  from: string,
+  to: string,
+  source: readonly string[],
+  name = 'migrate',
+  destination: readonly string[] = [],
+): ScenarioStep {
   return {
     name,
     expectation: `completed and verified, from ${from} host pages to ${to}`,
     outcome: 'completed',
     source: [...VCPUS, ...ALWAYS_POSTCOPY, '--host-page', from, ...source],
-    destination: [...VCPUS, '--host-page', to],
+    destination: [...VCPUS, '--host-page', to, ...destination],
   };
 }
 
@@ -68,6 +74,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   equal: {
     title: '4 KiB host pages at both ends',
     steps: [completes('4K', '4K', ['--memory', '512M'])],
+  },
+  'sub-page': {
+    title:
+      '16 MiB host pages to 1 GiB that are placed in pieces of 4 KiB, so that no vCPU waits for all of one',
+    steps: [completes('16M', '1G', ['--memory', '2G'], 'migrate', ['--placement-page', '4K'])],
   },
   'power9-2m': {
     title: 'a hash-MMU guest with 16 MiB pages cannot go to a POWER9 host with 2 MiB pages',

@@ -101,20 +101,27 @@ async function readingOf<T>(path: string, read: () => Promise<T>): Promise<T> {
 
 function parseGuestPages(args: Arguments): GuestPages {
   const mmu = args.choice('mmu', ['radix', 'hash']);
-  if (args.text('guest-page') === undefined) return { mmu, guestPageBytes: 4096 };
+  if (args.text('guest-page') === undefined) {
+    args.refuse(['allow-broken-pages'], 'without --guest-page');
+    return { mmu, guestPageBytes: 4096 };
+  }
   if (mmu === 'radix') {
     throw new OptionError(
       'option-without-effect',
       '--guest-page needs --mmu hash: a radix guest does not depend on it',
     );
   }
-  return { mmu, guestPageBytes: args.pageBytes('guest-page') };
+  return {
+    mmu,
+    guestPageBytes: args.pageBytes('guest-page'),
+    mayRunOnBroken: args.has('allow-broken-pages'),
+  };
 }
 
 /** A guest of ours tells what it needs itself. */
 function pagesOfOurs(args: Arguments, { mmu, guestPageBytes }: GuestDescription): GuestPages {
   args.refuse(['mmu', 'guest-page'], 'on a recorded guest that tells its MMU itself');
-  return { mmu, guestPageBytes };
+  return { mmu, guestPageBytes, mayRunOnBroken: args.has('allow-broken-pages') };
 }
 
 function parseLayout(args: Arguments): RamBlockSpec[] {

@@ -1,4 +1,4 @@
-// Which host page backs each block here, given by hand or for blocks that the stream will name.
+// Which host page backs each block here, and in which pieces it is placed; given by hand or for blocks that the stream will name.
 import { MemoryMapError } from '../errors.ts';
 import type { RamBlockSpec } from '../machine/ram-block.ts';
 import { hex } from '../protocol/bytes.ts';
@@ -11,6 +11,8 @@ export interface HostPageOptions {
   readonly defaultBytes: number;
   /** Host page in bytes of blocks by name. */
   readonly byName: ReadonlyMap<string, number>;
+  /** In which pieces larger host pages are placed; undefined places each as a whole. */
+  readonly placementBytes?: number | undefined;
   /** The whole layout, if it is given; then the stream must fit it (rules D61, D62). */
   readonly layout?: readonly RamBlockSpec[] | undefined;
   /** Takes host pages as the stream announces them: a recording that is only read has no others. */
@@ -30,10 +32,14 @@ export class HostPages {
     return new HostPages({ defaultBytes: TARGET_PAGE_BYTES, byName: new Map(), asAnnounced: true });
   }
 
-  /** Host page in bytes of a block. */
+  /** Placement page in bytes of a block: what "host page" means on the wire (rule N10). */
   of(block: string): number {
-    const given = this.#options.layout?.find((spec) => spec.name === block);
-    return given?.hostPageBytes ?? this.#options.byName.get(block) ?? this.#options.defaultBytes;
+    return this.#placementOf(this.#wholeOf(block));
+  }
+
+  /** The given layout, in placement pages. */
+  get layout(): RamBlockSpec[] | undefined {
+    return this.#options.layout?.map((spec) => this.#broken(spec));
   }
 
   /** The HOST_PAGE answers: the default first, under an empty name, then every block that has a page of its own. */
@@ -41,7 +47,7 @@ export class HostPages {
     const named = new Map(this.#options.byName);
     for (const spec of this.#options.layout ?? []) named.set(spec.name, spec.hostPageBytes);
     const all: [string, number][] = [['', this.#options.defaultBytes], ...named];
-    return all.map(([block, hostPage]) => ({ block, hostPage, placementPage: hostPage }));
+    return all.map(([block, hostPage]) => ({ block, hostPage, placementPage: this.#placementOf(hostPage) }));
   }
 
   /**
@@ -55,7 +61,7 @@ export class HostPages {
 
   /** With a given layout, the check of ADVISE (rule D29). @throws MemoryMapError `page-sizes-differ` */
   checkSummary(summary: number): void {
-    const { layout } = this.#options;
+    const { layout } = this;
     if (layout !== undefined)
       refuseOtherSummary(
         summary,
@@ -75,17 +81,37 @@ export class HostPages {
       );
       for (const entry of entries) this.#checkField(entry);
     }
-    const { layout } = this.#options;
+    const { layout } = this;
     if (layout === undefined) {
-      return entries.map((entry) => ({
-        name: entry.block,
-        lengthBytes: entry.length,
-        hostPageBytes: this.#pageOf(entry),
-        kind: entry.block === 'vga.vram' ? 'device' : 'system',
-      }));
+      return entries.map((entry) =>
+        this.#broken({
+          name: entry.block,
+          lengthBytes: entry.length,
+          hostPageBytes:
+            this.#options.asAnnounced === true ? this.#pageOf(entry) : this.#wholeOf(entry.block),
+          kind: entry.block === 'vga.vram' ? 'device' : 'system',
+        }),
+      );
     }
     // In the list's order, whatever that of the layout is: it is where in the guest's RAM each block stands.
     return entries.map((entry) => checkAgainst(layout, entry));
+  }
+
+  /** The host page that backs a block. */
+  #wholeOf(block: string): number {
+    const given = this.#options.layout?.find((spec) => spec.name === block);
+    return given?.hostPageBytes ?? this.#options.byName.get(block) ?? this.#options.defaultBytes;
+  }
+
+  #placementOf(wholePageBytes: number): number {
+    return Math.min(this.#options.placementBytes ?? wholePageBytes, wholePageBytes);
+  }
+
+  /** A block as it is placed, in pieces if its host page is larger than they are. */
+  #broken(spec: RamBlockSpec): RamBlockSpec {
+    const placement = this.#placementOf(spec.hostPageBytes);
+    if (placement === spec.hostPageBytes) return spec;
+    return { ...spec, hostPageBytes: placement, wholePageBytes: spec.hostPageBytes };
   }
 
   #pageOf({ block, pageSize }: RamListEntry): number {

@@ -18,6 +18,8 @@ export interface IncomingOptions {
   readonly negotiate: boolean;
   /** Whether a preempt channel brings requested pages; its EOS is awaited before the end (rule D103). */
   readonly preempt: boolean;
+  /** How long the collapse of a host page that was placed in pieces holds the channel's thread, in ns. */
+  readonly collapseNs: number;
 }
 
 /** What the package asks for, in order; performed while pages already flow. */

@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../errors.ts';
 import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
+import type { CollapseResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
 import type { LoadItem } from './incoming-effects.ts';
@@ -20,6 +21,10 @@ export interface ReceiveOptions {
   /** Host page in bytes of blocks that are not named. */
   readonly hostPageBytes: number;
   readonly hostPageByName: ReadonlyMap<string, number>;
+  /** In which pieces larger host pages are placed, in bytes; undefined places each as a whole. */
+  readonly placementBytes: number | undefined;
+  /** How long the collapse of a host page that was placed in pieces is to take, in ns. */
+  readonly collapseNs: number;
   /** The whole layout; undefined learns it from the stream. */
   readonly layout: readonly RamBlockSpec[] | undefined;
   /** Whether the kernel is to commit all RAM when it is made: at once with a given layout, else at the RAM list. */
@@ -62,6 +67,10 @@ export interface IncomingReport {
     readonly duplicate: number;
     readonly discarded: number;
   };
+  /** By block: a bit for each host page that came in postcopy while nobody waited for it. */
+  readonly pushed: readonly SharedArrayBuffer[];
+  /** Host pages that were placed in pieces; undefined where each is placed as a whole. */
+  readonly collapses?: CollapseResult;
   readonly wireBytes: number;
   readonly connectedNs: number;
   /** When LISTEN was processed, in monotonic ns; null if it never was. */

@@ -29,6 +29,7 @@ const cell = new PostcopyStateCell(shared.cell);
 const hostPages = new HostPages({
   defaultBytes: options.hostPageBytes,
   byName: options.hostPageByName,
+  placementBytes: options.placementBytes,
   layout: options.layout,
 });
 
@@ -154,7 +155,8 @@ async function open(): Promise<ReplayChannel | undefined> {
     return replay;
   }
   if (options.recordPath !== undefined) recording = new EndpointRecording(options.recordPath, 'destination');
-  if (options.preallocates && options.layout !== undefined) preallocated = allocateRam(options.layout);
+  const { layout } = hostPages;
+  if (options.preallocates && layout !== undefined) preallocated = allocateRam(layout);
   listener = await listenForChannels(options.origin.uri);
   post({ kind: 'listening', uri: listener.uri });
   const accepted = listener.accept();
@@ -308,6 +310,8 @@ function report(
       duplicate: tally?.duplicatePages ?? 0,
       discarded: tally?.discardedPages ?? 0,
     },
+    pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
+    ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
     wireBytes: rate.totalBytes,
     connectedNs,
     listenNs,

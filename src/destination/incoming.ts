@@ -152,12 +152,14 @@ export class IncomingMigration implements StreamSink {
     }
     const isAdvised = this.#cell.state !== 'none';
     const blocks = this.#options.hostPages.checkList(entries, isAdvised ? this.#summary : undefined);
-    const tally = new RamTally(this.#effects.createRam(blocks));
+    const nowNs = (): number => this.#effects.nowNs();
+    const { collapseNs } = this.#options;
+    const tally = new RamTally(this.#effects.createRam(blocks), { nowNs, collapseNs });
     this.tally = tally;
     const placerOptions = {
       profile: this.#options.profile,
       board: this.#board,
-      nowNs: () => this.#effects.nowNs(),
+      nowNs,
     };
     this.#placer = new PagePlacer(tally, placerOptions);
     this.#preempt?.begin(tally, new PagePlacer(tally, placerOptions));

@@ -174,7 +174,7 @@ export class PagePlacer {
     const isWhole = isNew && block.countReceived(hostPage);
     if (!this.#tally.isPostcopy) {
       this.#tally.precopyPages += 1;
-      if (isWhole) block.publish(hostPage);
+      if (isWhole) block.publish(hostPage, false);
       return;
     }
     const open = this.#open!;
@@ -190,9 +190,13 @@ export class PagePlacer {
       const placedNs = this.#options.nowNs();
       this.#options.board.placed(block.index, hostPage, { firstByteNs: firstByteNs || placedNs, placedNs });
     }
-    block.publish(hostPage);
-    if (isRequested) this.#tally.requestedPages += block.pagesPerHostPage;
-    else this.#tally.backgroundPages += block.pagesPerHostPage;
+    block.publish(hostPage, true);
+    if (isRequested) {
+      this.#tally.requestedPages += block.pagesPerHostPage;
+    } else {
+      this.#tally.backgroundPages += block.pagesPerHostPage;
+      block.pushed.set(hostPage);
+    }
   }
 }
 

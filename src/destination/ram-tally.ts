@@ -2,7 +2,16 @@
 import { MemoryMapError, StateError } from '../errors.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock, RamImage } from '../machine/ram-block.ts';
+import { SharedBitmap } from '../machine/shared-bitmap.ts';
 import { hex } from '../protocol/bytes.ts';
+import type { CollapseResult } from '../telemetry/result.ts';
+import { BrokenPages } from './broken-pages.ts';
+
+/** What a collapse of a host page that was placed in pieces is measured by, and costs. */
+export interface CollapseOptions {
+  readonly nowNs: () => number;
+  readonly collapseNs: number;
+}
 
 /** What has come of one block. */
 export class BlockTally {
@@ -14,14 +23,24 @@ export class BlockTally {
   missingCount: number;
   /** Host pages of which some target pages came, but not all. */
   partialCount = 0;
+  /** A bit for each host page that came in postcopy while nobody waited for it. */
+  readonly pushed: SharedBitmap;
+  /** Undefined where each host page is placed as a whole. */
+  readonly broken: BrokenPages | undefined;
   readonly #received: Uint32Array;
 
-  constructor(ram: RamBlock, index: number) {
+  constructor(ram: RamBlock, index: number, collapse: CollapseOptions) {
     this.ram = ram;
     this.index = index;
     this.pagesPerHostPage = ram.targetPagesPerHostPage;
     this.missingCount = ram.hostPageCount;
+    this.pushed = SharedBitmap.allocate(ram.hostPageCount);
     this.#received = new Uint32Array(ram.hostPageCount);
+    const { wholePageBytes } = ram.spec;
+    if (wholePageBytes !== undefined) {
+      const piecesPerPage = wholePageBytes / ram.hostPageBytes;
+      this.broken = new BrokenPages({ pieceCount: ram.hostPageCount, piecesPerPage, ...collapse });
+    }
   }
 
   /** Counts a target page that came for the first time; returns whether its host page is complete now. */
@@ -35,8 +54,10 @@ export class BlockTally {
   }
 
   /** Makes a host page present. */
-  publish(hostPage: number): void {
-    if (this.ram.publish(hostPage) !== PAGE_STATE.PRESENT) this.missingCount -= 1;
+  publish(hostPage: number, isPostcopy: boolean): void {
+    if (this.ram.publish(hostPage) === PAGE_STATE.PRESENT) return;
+    this.missingCount -= 1;
+    this.broken?.place(hostPage, isPostcopy);
   }
 
   /** Forgets what had come of some host pages that the RAM block has forgotten, or is about to. */
@@ -70,13 +91,26 @@ export class RamTally {
   duplicatePages = 0;
   discardedPages = 0;
 
-  constructor(ram: RamImage) {
-    this.blocks = ram.blocks.map((block, index) => new BlockTally(block, index));
+  constructor(ram: RamImage, collapse: CollapseOptions) {
+    this.blocks = ram.blocks.map((block, index) => new BlockTally(block, index, collapse));
   }
 
   /** Whether every host page is present. */
   get isWhole(): boolean {
     return this.blocks.every((block) => block.missingCount === 0);
+  }
+
+  /** What became of host pages that are placed in pieces; undefined if none are. */
+  get collapses(): CollapseResult | undefined {
+    const broken = this.blocks.flatMap((block) => block.broken ?? []);
+    if (broken.length === 0) return undefined;
+    const costs = broken.flatMap(({ collapses }) => collapses.map(({ costNs }) => costNs));
+    return {
+      count: costs.length,
+      totalNs: costs.reduce((sum, ns) => sum + ns, 0),
+      maxNs: costs.reduce((most, ns) => Math.max(most, ns), 0),
+      brokenCount: broken.reduce((sum, pages) => sum + pages.brokenCount, 0),
+    };
   }
 
   find(name: string): BlockTally | undefined {
@@ -98,7 +132,9 @@ export class RamTally {
       const isInside =
         Number.isInteger(first) && Number.isInteger(count) && first + count <= block.ram.hostPageCount;
       for (let hostPage = first; isInside && hostPage < first + count; hostPage += 1) {
-        if (block.ram.pageState(hostPage) === PAGE_STATE.PRESENT) presentCount += 1;
+        if (block.ram.pageState(hostPage) !== PAGE_STATE.PRESENT) continue;
+        presentCount += 1;
+        block.broken?.discard(hostPage);
       }
       block.ram.discardRange(start, length);
       block.missingCount += presentCount;

@@ -53,6 +53,7 @@ function rehearsalMigration(): IncomingMigration {
       acceptsUnknownDevices: false,
       negotiate: false,
       preempt: false,
+      collapseNs: 0,
     },
     {
       reply: ignore,

@@ -17,7 +17,10 @@ const MAX_BLOCK_BYTES = 2 ** 32 * TARGET_PAGE_BYTES;
 export interface RamBlockSpec {
   readonly name: string;
   readonly lengthBytes: number;
+  /** The unit of placing, discarding and faulting: the host page, or the pieces that it is placed in. */
   readonly hostPageBytes: number;
+  /** The host page behind it, where that is placed in pieces of `hostPageBytes`. */
+  readonly wholePageBytes?: number;
   readonly kind: 'system' | 'device';
 }
 

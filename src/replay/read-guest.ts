@@ -57,6 +57,7 @@ class GuestReader {
         acceptsUnknownDevices: true,
         negotiate: true,
         preempt: options.hasPreempt,
+        collapseNs: 0,
       },
       {
         reply: () => undefined,

@@ -33,6 +33,8 @@ export interface BlockPlacement {
 export interface GuestPages {
   readonly mmu: GuestMmu;
   readonly guestPageBytes: number;
+  /** Whether it may run while a host page behind its largest pages is placed in pieces; a radix guest always may. */
+  readonly mayRunOnBroken?: boolean;
 }
 
 /**
@@ -85,6 +87,18 @@ export function checkPlacements(
   }
   const refusal = mmuRefusal(guest, told);
   if (refusal !== undefined) throw new MemoryMapError('mmu-refused', refusal.message, { rule: 'N8' });
+  if (guest.mayRunOnBroken === true) return;
+  const pieces = told.map(({ placementPageBytes, ...block }) => ({
+    ...block,
+    hostPageBytes: placementPageBytes,
+  }));
+  const broken = mmuRefusal(guest, pieces);
+  if (broken === undefined) return;
+  throw new MemoryMapError(
+    'mmu-refused',
+    `${broken.message}, not even until all pieces of a larger one have come: --allow-broken-pages lets it`,
+    { rule: 'N8' },
+  );
 }
 
 /** The default comes first, and no block twice. */

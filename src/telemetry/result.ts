@@ -3,6 +3,7 @@ import type { ErrorRecord } from '../errors.ts';
 import type { Calibration } from './calibrate.ts';
 import type { PassEstimate } from './expected-downtime.ts';
 import type { LinkResult } from './link-result.ts';
+import type { PushResult } from './push-result.ts';
 import type { FaultRecord, StallSummary } from './stalls.ts';
 
 /** How a migration ended. Success without `guestVerified` is not success. */
@@ -83,6 +84,17 @@ export interface GuestAtSource {
   readonly accessesSince: number;
 }
 
+/** Host pages of a destination that places them in pieces. */
+export interface CollapseResult {
+  /** Host pages whose last piece came after the switchover, and which were collapsed into one then. */
+  readonly count: number;
+  /** What the collapses took, all and the longest. */
+  readonly totalNs: number;
+  readonly maxNs: number;
+  /** Host pages that were still in pieces at the end. */
+  readonly brokenCount: number;
+}
+
 /** What touched all RAM in postcopy, where that was asked for. */
 export interface TouchResult {
   readonly order: 'ascending' | 'descending' | 'random';
@@ -118,8 +130,12 @@ export interface MigrationResult {
   readonly times: ResultTimes;
   /** Precopy passes. Empty at a destination, which knows nothing of them. */
   readonly passes: readonly PassEstimate[];
+  /** `null` if it never came to postcopy. */
+  readonly push: PushResult | null;
   /** `null` at a source, where no vCPU waits for pages. */
   readonly stalls: StallSummary | null;
+  /** Only at a destination that places host pages in pieces. */
+  readonly collapses?: CollapseResult;
   /** Only at a destination that was told to touch all RAM. */
   readonly touch?: TouchResult;
   /** Each fault, in order of time, where they were asked for. */

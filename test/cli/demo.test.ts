@@ -26,6 +26,8 @@ interface Expected {
   readonly ramBytes: number;
   readonly sourcePage: number;
   readonly destinationPage: number;
+  /** Where it is smaller than the host page: the pieces that a host page is placed in. */
+  readonly placementPage?: number;
   /** Whether rounding to placement pages must have thrown away pages that were sent and clean. */
   readonly amplifies: boolean;
 }
@@ -40,7 +42,7 @@ function checkMoved(t: Test, { pages, bytes }: MigrationResult, { ramBytes, ampl
 }
 
 function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
-  const { ramBytes, sourcePage, destinationPage } = expected;
+  const { ramBytes, sourcePage, destinationPage, placementPage = destinationPage } = expected;
   t.equal(result.status, 'completed');
   t.equal(result.guestVerified, true);
   t.equal(result.error, undefined);
@@ -49,16 +51,21 @@ function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
   t.equal(source?.guestAtSource, null, 'the guest left');
   t.equal(destination?.guestVerified, true);
   t.strictSame(Object.keys(result.ramSha256), ['pc.ram', 'vga.vram']);
-  const block = (name: string, from: number, to: number): NegotiatedBlock => ({
+  const block = (name: string, from: number, to: number, placed: number): NegotiatedBlock => ({
     block: name,
     sourceHostPageBytes: from,
     destinationHostPageBytes: to,
-    placementPageBytes: to,
+    placementPageBytes: placed,
   });
   t.strictSame(result.negotiated, [
-    block('pc.ram', sourcePage, destinationPage),
-    block('vga.vram', 4 * KIB, 4 * KIB),
+    block('pc.ram', sourcePage, destinationPage, placementPage),
+    block('vga.vram', 4 * KIB, 4 * KIB, 4 * KIB),
   ]);
+  const wholePages = ramBytes / destinationPage;
+  t.match(
+    destination?.collapses,
+    placementPage === destinationPage ? undefined : { count: wholePages, brokenCount: 0 },
+  );
   checkMoved(t, result, expected);
   t.equal(result.bytes.wire, destination?.bytes.wire, 'both ends count the same bytes');
   t.ok(result.bytes.wire! > ramBytes / 2);
@@ -68,7 +75,7 @@ function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
   t.ok(result.stalls!.count > 0, 'vCPUs waited for pages');
   t.ok(result.stalls!.requests > 0);
   const ofRam = result.stalls!.perBlock.find(({ block }) => block === 'pc.ram');
-  t.equal(ofRam?.pageBytes, destinationPage);
+  t.equal(ofRam?.pageBytes, placementPage);
   t.ok(result.guest!.vcpus.length === 2 && result.guest!.vcpus.every(({ count }) => count > 0));
 }
 
@@ -77,6 +84,13 @@ const COMPLETED: Readonly<Record<string, Expected>> = {
   thp: { ramBytes: 512 * MIB, sourcePage: 4 * KIB, destinationPage: 2 * MIB, amplifies: true },
   shrink: { ramBytes: GIB, sourcePage: GIB, destinationPage: 4 * KIB, amplifies: false },
   equal: { ramBytes: 512 * MIB, sourcePage: 4 * KIB, destinationPage: 4 * KIB, amplifies: false },
+  'sub-page': {
+    ramBytes: 2 * GIB,
+    sourcePage: 16 * MIB,
+    destinationPage: GIB,
+    placementPage: 4 * KIB,
+    amplifies: false,
+  },
 };
 
 for (const [scenario, expected] of Object.entries(COMPLETED)) {

@@ -50,6 +50,7 @@ export class IncomingRig {
         acceptsUnknownDevices: false,
         negotiate: true,
         preempt: false,
+        collapseNs: 0,
         ...rest,
       },
       {

@@ -55,6 +55,12 @@ const CASES: readonly Case[] = [
     postcopy: true,
   },
   {
+    what: '4K to 16M in pieces of 64K',
+    source: [...ram('32M', '4K'), ...NOW],
+    destination: [...to('16M'), '--placement-page', '64K'],
+    postcopy: true,
+  },
+  {
     what: 'preempt, two connections from the start as with 7.2',
     source: [...ram('16M', '4K'), '--postcopy-preempt', ...NOW],
     destination: [...to('64K'), '--postcopy-preempt'],

@@ -34,6 +34,7 @@ function optionsOf(options: number): WatchedOptions {
   return {
     profile: PROFILES[(options % 4) % PROFILES.length]!,
     preempt: bit(2),
+    collapseNs: 0,
     negotiate: bit(3),
     acceptsUnknownDevices: bit(4),
     hostPages: bit(7) ? { ...hostPages, layout: SCRIPTED_LAYOUT } : hostPages,

@@ -17,6 +17,8 @@ t.test('a report that comes in the same turn as the end of its thread', async (t
       machine: undefined,
       hostPageBytes: 4096,
       hostPageByName: new Map(),
+      placementBytes: undefined,
+      collapseNs: 0,
       layout: undefined,
       acceptsUnknownDevices: true,
       negotiate: true,

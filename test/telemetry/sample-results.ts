@@ -27,12 +27,26 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   ],
   pages: { precopy: 1024, postcopyBackground: 262_144, requested: 262_145, zero: 17, duplicate: null },
   bytes: { wire: 2_154_000_000, discarded: 2 ** 31, amplified: null },
+  collapses: { count: 2, totalNs: 41_000, maxNs: 22_000, brokenCount: 0 },
   times: {
     totalNs: 1_912_000_000,
     downtimeNs: 8_250_000,
     phases: { precopy: 612_000_000, 'postcopy-active': 1_300_000_000 },
   },
   passes: [],
+  push: {
+    strategy: null,
+    requests: null,
+    requestsFoundSent: null,
+    pullNs: null,
+    starvedNs: null,
+    longestStarvedNs: null,
+    faultedHostPages: 2,
+    faultedUnderWay: 1,
+    pushedHostPages: 61,
+    pushedTouched: 40,
+    pushedUntouched: 21,
+  },
   stalls: {
     count: 3,
     requests: 2,
@@ -144,9 +158,11 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   guest: { mmu: 'radix', largestPageBytes: 2 ** 24, vcpus: [{ index: 0, program: 'zipf', count: 123_456 }] },
 };
 
+const { collapses: _collapses, ...COMMON } = DESTINATION;
+
 /** A source that failed, after two passes. */
-export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch'>> = {
-  ...DESTINATION,
+export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses'>> = {
+  ...COMMON,
   status: 'failed',
   role: 'source',
   guestVerified: false,
@@ -157,6 +173,19 @@ export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch'>> = {
     accessesSince: 4000,
   },
   ramSha256: {},
+  push: {
+    strategy: 'none',
+    requests: 7,
+    requestsFoundSent: 3,
+    pullNs: 1_200_000_000,
+    starvedNs: 12_000_000,
+    longestStarvedNs: 3_400_000,
+    faultedHostPages: null,
+    faultedUnderWay: null,
+    pushedHostPages: null,
+    pushedTouched: null,
+    pushedUntouched: null,
+  },
   passes: [
     {
       pass: 1,
