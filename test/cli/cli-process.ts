@@ -41,9 +41,20 @@ export class CliProcess {
     }
   }
 
+  /** Waits until it has printed something on stdout that matches. */
+  async printed(expected: RegExp): Promise<void> {
+    let seen = '';
+    const look = (piece: Buffer): void => {
+      seen += piece.toString();
+    };
+    this.child.stdout.on('data', look);
+    while (!expected.test(seen)) await Promise.race([once(this.child.stdout, 'data'), this.#diedEarly()]);
+    this.child.stdout.off('data', look);
+  }
+
   async #diedEarly(): Promise<never> {
     const { code, stderr } = await this.#result;
-    throw new Error(`ended with ${code} before it listened: ${stderr}`);
+    throw new Error(`ended with ${code} before it did what was awaited: ${stderr}`);
   }
 
   /** What came of it, when it has ended. */
