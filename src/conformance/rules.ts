@@ -1,0 +1,19 @@
+// All rules in one place, by role and number.
+import { FRAMING_RULES } from './destination-rules-framing.ts';
+import type { Role, Rule } from './rule.ts';
+import { SOURCE_RULES } from './source-rules.ts';
+
+/** The number in a rule's id. */
+function numberOf({ id }: Rule): number {
+  return Number(id.slice(1));
+}
+
+/** Every rule: those of the format (D, S) and of the negotiation (N). */
+export const RULES: readonly Rule[] = [...FRAMING_RULES, ...SOURCE_RULES].sort(
+  (a, b) => a.id.charCodeAt(0) - b.id.charCodeAt(0) || numberOf(a) - numberOf(b),
+);
+
+/** The rules that bind one role. */
+export function rulesOf(role: Role): readonly Rule[] {
+  return RULES.filter((rule) => rule.role === role);
+}
