@@ -1,0 +1,21 @@
+// Makes any text safe to stand in XML and HTML, between tags and in attributes.
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/**
+ * Text of a peer or of a rule for XML and HTML. What XML cannot hold at all, and what could turn text about on a
+ * screen (control and format characters, lone surrogates), becomes `?`.
+ */
+export function escapeMarkup(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\uFFFE\uFFFF]/gu, (character) =>
+      character === '\n' || character === '\t' ? character : '?',
+    )
+    .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
