@@ -1,4 +1,5 @@
 // Makes any text safe to stand in XML and HTML, between tags and in attributes.
+import { printable } from '../protocol/printable.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -14,8 +15,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
  */
 export function escapeMarkup(text: string): string {
   return text
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\uFFFE\uFFFF]/gu, (character) =>
-      character === '\n' || character === '\t' ? character : '?',
-    )
+    .split('\n')
+    .map((line) => printable(line).replace(/[\p{Cs}\uFFFE\uFFFF]/gu, '?'))
+    .join('\n')
     .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

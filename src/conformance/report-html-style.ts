@@ -58,13 +58,14 @@ h2 span { margin-left: .4rem; color: var(--soft); font-size: .85rem; font-weight
 .rule { border: 1px solid var(--line); background: var(--card); margin-top: -1px; scroll-margin-top: 1rem; }
 .rule:first-of-type { border-radius: .5rem .5rem 0 0; }
 .rule:last-of-type { border-radius: 0 0 .5rem .5rem; }
-.rule.failed { border-left: 4px solid var(--failed); }
+.rule.failed { box-shadow: inset 4px 0 var(--failed); }
 .rule > summary { display: flex; align-items: baseline; gap: .75rem; padding: .6rem .9rem; cursor: pointer; list-style: none; }
 .rule > summary::-webkit-details-marker { display: none; }
 .rule > summary::after { content: "+"; margin-left: auto; color: var(--soft); font-weight: 600; }
 .rule[open] > summary::after { content: "−"; }
 .rule > summary > b { flex: none; width: 2.9rem; font-variant-numeric: tabular-nums; }
 .rule[open] > summary .sentence { font-weight: 600; }
+.sentence small { display: block; color: var(--soft); font-size: .85rem; font-weight: 400; }
 summary:focus-visible { outline: 2px solid var(--fwd); outline-offset: -2px; }
 .badge { flex: none; padding: .05rem .5rem; border-radius: 1rem; font-size: .78rem; font-style: normal; font-weight: 600; white-space: nowrap; }
 .rule > summary .badge { width: 7.9rem; text-align: center; }
@@ -74,7 +75,6 @@ summary:focus-visible { outline: 2px solid var(--fwd); outline-offset: -2px; }
 .badge.unobservable { background: var(--unobservable-soft); color: var(--unobservable); }
 .body { padding: .1rem .9rem 1rem; }
 .body p { margin: .4rem 0; color: var(--soft); }
-.body .reason { color: var(--ink); }
 article { margin-top: .75rem; padding-left: .9rem; border-left: 2px solid var(--line); }
 article.failed { border-color: var(--failed); }
 article h3 { display: flex; gap: .6rem; align-items: baseline; margin: 0; font-size: 1rem; font-weight: 600; }
@@ -102,7 +102,7 @@ tbody tr.ending td:nth-child(3), tr.folded td { text-align: left; color: var(--s
   body { padding: 1.5rem .8rem 3rem; }
   .rule > summary { flex-wrap: wrap; gap: .3rem .6rem; }
   .rule > summary .badge { width: auto; }
-  .rule > summary .sentence { flex-basis: 100%; }
+  .rule > summary .sentence { flex-basis: 100%; order: 1; }
 }
 @media print {
   :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --code: #f3f3f3;

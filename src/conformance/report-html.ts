@@ -103,15 +103,15 @@ ${chapters.join('\n')}
   }
 
   #rule({ rule, verdict, reason, checks }: RuleResult): string {
-    const why = reason === undefined ? '' : `<p class="reason">${text(reason)}</p>`;
+    const why = reason === undefined ? '' : `<small>${text(reason)}</small>`;
     const body = checks.map((check) => this.#check(check, reason)).join('');
     const profiles =
       rule.profiles === undefined
         ? ''
         : `<p class="profiles">Holds in profile ${rule.profiles.join(', ')}</p>`;
     return `<details class="rule ${verdict}" id="${text(rule.id)}"${verdict === 'failed' ? ' open' : ''}>
-<summary>${badge(verdict)}<b>${text(rule.id)}</b><span class="sentence">${text(rule.sentence)}</span></summary>
-<div class="body">${profiles}${why}${body}</div>
+<summary>${badge(verdict)}<b>${text(rule.id)}</b><span class="sentence">${text(rule.sentence)}${why}</span></summary>
+<div class="body">${profiles}${body}</div>
 </details>`;
   }
 

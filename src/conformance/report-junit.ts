@@ -20,7 +20,7 @@ export class JunitReport implements Report {
 
   result({ rule, verdict, reason, checks }: RuleResult): void {
     const head = attributes({
-      classname: `postcopy.conform.${rule.role}`,
+      classname: `postcopy.conform.${this.#plan!.subject.role}`,
       name: `${rule.id} ${rule.sentence}`,
       time: seconds(Math.max(0, ...checks.map(lastSecond))),
     });
