@@ -1,4 +1,5 @@
 // All rules in one place, by role and number.
+import { COMMAND_RULES } from './destination-rules-commands.ts';
 import { FRAMING_RULES } from './destination-rules-framing.ts';
 import type { Role, Rule } from './rule.ts';
 import { SOURCE_RULES } from './source-rules.ts';
@@ -9,11 +10,15 @@ function numberOf({ id }: Rule): number {
 }
 
 /** Every rule: those of the format (D, S) and of the negotiation (N). */
-export const RULES: readonly Rule[] = [...FRAMING_RULES, ...SOURCE_RULES].sort(
+export const RULES: readonly Rule[] = [...FRAMING_RULES, ...COMMAND_RULES, ...SOURCE_RULES].sort(
   (a, b) => a.id.charCodeAt(0) - b.id.charCodeAt(0) || numberOf(a) - numberOf(b),
 );
 
 /** The rules that bind one role. */
 export function rulesOf(role: Role): readonly Rule[] {
-  return RULES.filter((rule) => rule.role === role);
+  return RULES.flatMap((rule) => {
+    if (rule.role === role || 'unobservable' in rule) return rule.role === role ? [rule] : [];
+    if (rule.role !== 'both') return [];
+    return [{ ...rule, checks: rule.checks.filter((check) => check.role === role) }];
+  });
 }
