@@ -9,7 +9,16 @@ import { runCli } from './cli-process.ts';
 
 const PROGRAM = fileURLToPath(repositoryUrl('dist/src/cli/postcopy.js'));
 const DESTINATION = `${process.execPath} ${PROGRAM} destination --incoming {uri} --json -M none --block ram0=256K@4K`;
-const CONFORM = ['conform', 'destination', '--blocks', 'ram0=256K:4K', '--rule', 'D1', '--rule', 'D22'] as const;
+const CONFORM = [
+  'conform',
+  'destination',
+  '--blocks',
+  'ram0=256K:4K',
+  '--rule',
+  'D1',
+  '--rule',
+  'D22',
+] as const;
 
 t.test('JSON on stdout, and two files', async (t) => {
   const directory = temporaryDirectory(t);
@@ -19,12 +28,16 @@ t.test('JSON on stdout, and two files', async (t) => {
   );
   t.equal(code, 0, stderr);
   const report = JSON.parse(stdout) as { counts: object; rules: { id: string }[]; peer: string };
-  t.match(report, { counts: { passed: 2, failed: 0 }, rules: [{ id: 'D1' }, { id: 'D22' }], peer: DESTINATION });
+  t.match(report, {
+    counts: { passed: 2, failed: 0 },
+    rules: [{ id: 'D1' }, { id: 'D22' }],
+    peer: DESTINATION,
+  });
   t.match(readFileSync(junit, 'utf8'), /<testsuite [^>]* tests="2" failures="0"/);
   t.match(readFileSync(html, 'utf8'), /<details class="rule passed" id="D22">/);
 });
 
-t.test('a peer that breaks a rule: exit code 1, and the files are written all the same', async (t) => {
+t.test('a peer that cannot be had: nothing was run, and the files say why', async (t) => {
   const html = join(temporaryDirectory(t), 'r.html');
   const { code, stdout } = await runCli(
     ...[...CONFORM, '--spawn', 'cat <{uri}', '--timeout', '300', '--html', html],
