@@ -1,6 +1,11 @@
 // All rules in one place, by role and number.
 import { COMMAND_RULES } from './destination-rules-commands.ts';
+import { DISCARD_RULES } from './destination-rules-discard.ts';
 import { FRAMING_RULES } from './destination-rules-framing.ts';
+import { PACKAGE_RULES } from './destination-rules-package.ts';
+import { POSTCOPY_RULES } from './destination-rules-postcopy.ts';
+import { PAGE_RECORD_RULES } from './destination-rules-precopy.ts';
+import { RAM_LIST_RULES } from './destination-rules-ram.ts';
 import type { Role, Rule } from './rule.ts';
 import { SOURCE_RULES } from './source-rules.ts';
 
@@ -10,9 +15,16 @@ function numberOf({ id }: Rule): number {
 }
 
 /** Every rule: those of the format (D, S) and of the negotiation (N). */
-export const RULES: readonly Rule[] = [...FRAMING_RULES, ...COMMAND_RULES, ...SOURCE_RULES].sort(
-  (a, b) => a.id.charCodeAt(0) - b.id.charCodeAt(0) || numberOf(a) - numberOf(b),
-);
+export const RULES: readonly Rule[] = [
+  ...FRAMING_RULES,
+  ...COMMAND_RULES,
+  ...DISCARD_RULES,
+  ...PACKAGE_RULES,
+  ...RAM_LIST_RULES,
+  ...PAGE_RECORD_RULES,
+  ...POSTCOPY_RULES,
+  ...SOURCE_RULES,
+].sort((a, b) => a.id.charCodeAt(0) - b.id.charCodeAt(0) || numberOf(a) - numberOf(b));
 
 /** The rules that bind one role. */
 export function rulesOf(role: Role): readonly Rule[] {
