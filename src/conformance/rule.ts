@@ -19,6 +19,8 @@ export interface Check {
   readonly what: string;
   /** Profiles in which this is expected; all of the rule's without it. */
   readonly profiles?: readonly Profile[];
+  /** Whom it tests, where the rule binds both. */
+  readonly role?: Role;
   /** The scenario. Checks that name the same one share its run. */
   readonly scenario: Scenario;
   /** Why it cannot be done with this peer; undefined if it can. */
@@ -32,7 +34,8 @@ interface RuleHead {
   readonly id: string;
   /** The rule in one sentence. */
   readonly sentence: string;
-  readonly role: Role;
+  /** The rules of host page negotiation bind both: their checks say whom they test. */
+  readonly role: Role | 'both';
   /** Profiles that it holds in; all without it. */
   readonly profiles?: readonly Profile[];
 }
