@@ -1,7 +1,10 @@
 // All rules in one place, by role and number.
 import { FRAMING_RULES } from './destination-rules-framing.ts';
+import { NEGOTIATION_RULES } from './negotiation-rules.ts';
 import type { Role, Rule } from './rule.ts';
-import { SOURCE_RULES } from './source-rules.ts';
+import { SOURCE_RETURN_PATH_RULES } from './source-rules-return-path.ts';
+import { SOURCE_STREAM_RULES } from './source-rules-stream.ts';
+import { SOURCE_VARIANT_RULES } from './source-rules-variants.ts';
 
 /** The number in a rule's id. */
 function numberOf({ id }: Rule): number {
@@ -9,11 +12,20 @@ function numberOf({ id }: Rule): number {
 }
 
 /** Every rule: those of the format (D, S) and of the negotiation (N). */
-export const RULES: readonly Rule[] = [...FRAMING_RULES, ...SOURCE_RULES].sort(
-  (a, b) => a.id.charCodeAt(0) - b.id.charCodeAt(0) || numberOf(a) - numberOf(b),
-);
+export const RULES: readonly Rule[] = [
+  ...FRAMING_RULES,
+  ...SOURCE_STREAM_RULES,
+  ...SOURCE_RETURN_PATH_RULES,
+  ...SOURCE_VARIANT_RULES,
+  ...NEGOTIATION_RULES,
+].sort((a, b) => a.id.charCodeAt(0) - b.id.charCodeAt(0) || numberOf(a) - numberOf(b));
 
 /** The rules that bind one role. */
 export function rulesOf(role: Role): readonly Rule[] {
-  return RULES.filter((rule) => rule.role === role);
+  return RULES.flatMap((rule) => {
+    if (rule.role !== role && rule.role !== 'both') return [];
+    if (rule.role === role || 'unobservable' in rule) return [rule];
+    const checks = rule.checks.filter((check) => check.role === role);
+    return checks.length === 0 ? [] : [{ ...rule, checks }];
+  });
 }
