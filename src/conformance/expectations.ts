@@ -179,3 +179,19 @@ export function pongs(...values: readonly number[]): Expectation {
     },
   };
 }
+
+/** Something about the answers, in words and as a test. */
+export function answersWith(expected: string, test: (answers: Answers) => boolean): Expectation {
+  return {
+    expected,
+    fault: ({ answers }) => (test(answers) ? undefined : `not so: ${describeAnswers(answers)}`),
+  };
+}
+
+const ANSWERS_SHOWN = 12;
+
+function describeAnswers({ all }: Answers): string {
+  const names = all.map(({ record }) => ('value' in record ? `${record.name} ${record.value}` : record.name));
+  const shown = names.slice(-ANSWERS_SHOWN).join(', ') || 'nothing was answered';
+  return names.length > ANSWERS_SHOWN ? `… ${shown}` : shown;
+}

@@ -79,6 +79,12 @@ export class MigrationPlan {
     );
   }
 
+  /** All pages of a block as they are at the end. */
+  allPages(block: PlannedBlock): Uint8Array {
+    const count = block.lengthBytes / TARGET_PAGE_BYTES;
+    return joinBytes(Array.from({ length: count }, (_, page) => this.pageRecord(block, page, page === 0)));
+  }
+
   /** SHA-256 of a block at the end, in hexadecimal; `pages` are other contents than planned, by target page. */
   sha256(block: PlannedBlock, pages: ReadonlyMap<number, Uint8Array> = new Map()): string {
     const hash = createHash('sha256');

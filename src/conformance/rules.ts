@@ -1,4 +1,5 @@
 // All rules in one place, by role and number.
+import { COMMAND_RULES } from './destination-rules-commands.ts';
 import { FRAMING_RULES } from './destination-rules-framing.ts';
 import { NEGOTIATION_RULES } from './negotiation-rules.ts';
 import type { Role, Rule } from './rule.ts';
@@ -14,6 +15,7 @@ function numberOf({ id }: Rule): number {
 /** Every rule: those of the format (D, S) and of the negotiation (N). */
 export const RULES: readonly Rule[] = [
   ...FRAMING_RULES,
+  ...COMMAND_RULES,
   ...SOURCE_STREAM_RULES,
   ...SOURCE_RETURN_PATH_RULES,
   ...SOURCE_VARIANT_RULES,

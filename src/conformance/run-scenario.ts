@@ -69,10 +69,10 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     for (const channel of stage.channels) channel.end();
     // Most peers end when their migration has; for another that is the end that they come to.
     if (peers.fixedUri === undefined) await stage.until(() => peer.hasEnded);
-    for (const channel of stage.channels) channel.destroy();
+    stage.close();
     return { exchange: stage.exchange, end: await peer.stop(), stalledAt, peerClosed };
   } finally {
-    for (const channel of stage.channels) channel.destroy();
+    stage.close();
     listener?.close();
     await peer.stop();
   }

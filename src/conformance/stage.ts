@@ -100,13 +100,22 @@ export class Stage {
   readonly channels: StageChannel[] = [];
   readonly #options: StageOptions;
   readonly #news = new EventEmitter();
+  readonly #onAbort = (): void => {
+    this.#news.emit('news');
+  };
 
   constructor(options: StageOptions) {
     this.#options = options;
     this.subject = options.subject;
     this.peer = options.peer;
     void options.peer.ended.then(() => this.#news.emit('news'));
-    options.signal.addEventListener('abort', () => this.#news.emit('news'), { once: true });
+    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Ends what is left of the run. */
+  close(): void {
+    for (const channel of this.channels) channel.destroy();
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
   }
 
   /** Destination role: connects to the peer, as soon as it listens. @throws NoRun */
