@@ -101,7 +101,11 @@ export class DissectionSession {
       this.#hasFailed ||= dissected.kind === 'error';
       this.#sink.entry({ tSeconds: this.#tSeconds, conn, dir, entry: dissected });
     };
-    const sink: DissectionSink = { entry, pageEnd: () => this.#sink.pageEnd(conn, this.#tSeconds) };
+    const sink: DissectionSink = {
+      entry,
+      pageBytes: (input, start, end, at) => this.#sink.pageBytes?.(conn, input, start, end, at),
+      pageEnd: () => this.#sink.pageEnd(conn, this.#tSeconds),
+    };
     const state = { pushedBytes: 0, isEnded: false };
     if (dir === 'ret') {
       // The extension's messages are legal: who reads along does not ask whether they were agreed.
