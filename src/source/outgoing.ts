@@ -42,6 +42,8 @@ export interface OutgoingOptions {
   readonly postcopyAfter: PostcopyAfter;
   readonly downtimeLimitNs: number;
   readonly guest: GuestPages;
+  /** How many bytes of pages leave together; a request waits for no more. Half a MiB without it. */
+  readonly batchBytes?: number;
 }
 
 /** An outgoing migration. Drive `run`, and give it the return path's records. */
@@ -54,7 +56,7 @@ export class OutgoingMigration {
   devices: readonly DeviceSection[] = [];
   readonly #ram: RamImage;
   readonly #options: OutgoingOptions;
-  readonly #stream = new OutgoingStream();
+  readonly #stream: OutgoingStream;
   readonly #returnPath = new ReturnPathIntake({
     onRequest: (block, start, lengthBytes) => this.#takeRequest(block, start, lengthBytes),
     onReason: (text) => this.#takeReason(text),
@@ -67,6 +69,7 @@ export class OutgoingMigration {
   constructor(ram: RamImage, options: OutgoingOptions) {
     this.#ram = ram;
     this.#options = options;
+    this.#stream = new OutgoingStream(options.batchBytes);
   }
 
   get state(): OutgoingState {

@@ -246,7 +246,7 @@ export class InProcessDestination extends InProcessPeer {
         ? Object.fromEntries(image.blocks.map((block) => [block.name, block.hashSha256()]))
         : undefined;
     const told = this.#fault.status?.(status) ?? status;
-    const end = { exitCode, status: told, ramSha256, lastWords: error?.message ?? '' };
+    const end = { exitCode, status: told, ramSha256, guestRuns: undefined, lastWords: error?.message ?? '' };
     if (this.#fault.staysOpen === true && status !== 'completed') return;
     this.finish(end, this.#main?.end());
   }

@@ -26,6 +26,7 @@ export const EXCHANGE: Exchange = {
     { conn: 0, dir: 'fwd', bytes: parseHex(FORWARD), tSeconds: 0.001 },
     { conn: 0, dir: 'ret', bytes: parseHex(RETURN), tSeconds: 0.002 },
   ],
+  openings: [{ conn: 0, tSeconds: 0 }],
   endings: [{ conn: 0, by: 'peer', tSeconds: 0.25 }],
 };
 
