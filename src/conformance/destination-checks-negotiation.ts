@@ -1,11 +1,19 @@
 // How a destination keeps the rules of host page negotiation (docs/protocol.md, section 8), by rule.
+
+import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
 import { encodeEos } from '../protocol/ram-records.ts';
 import { encodeSection } from '../protocol/sections.ts';
-import { NEGOTIATION_COOKIE } from '../protocol/negotiation-messages.ts';
 import { type Answers, answersOf } from './answers.ts';
 import { HONEST } from './destination-rules-framing.ts';
 import { edited } from './destination-scripts.ts';
-import { answersWith, completes, type Expectation, expects, expectsNegotiated, refuses } from './expectations.ts';
+import {
+  answersWith,
+  completes,
+  type Expectation,
+  expects,
+  expectsNegotiated,
+  refuses,
+} from './expectations.ts';
 import { probe } from './honest-script.ts';
 import type { Check } from './rule.ts';
 import { before, replace, send } from './script.ts';
@@ -40,7 +48,11 @@ function toldPages({ all }: Answers): ToldPages[] {
 }
 
 /** A check of a peer that knows the extension; one that answers the cookie as any PING is not concerned. */
-function negotiated(what: string, scenario: Check['scenario'], ...expectations: readonly Expectation[]): Check {
+function negotiated(
+  what: string,
+  scenario: Check['scenario'],
+  ...expectations: readonly Expectation[]
+): Check {
   const judge = expectsNegotiated(...expectations);
   return {
     what,
@@ -49,7 +61,10 @@ function negotiated(what: string, scenario: Check['scenario'], ...expectations: 
       const answers = answersOf(run.exchange, subject.profile, true);
       const isLegacy = toldPages(answers).length === 0 && answers.pongs.includes(NEGOTIATION_COOKIE);
       if (!isLegacy) return judge(run, subject);
-      return { verdict: 'not-run', why: 'the peer does without host page negotiation: it answered with a PONG alone' };
+      return {
+        verdict: 'not-run',
+        why: 'the peer does without host page negotiation: it answered with a PONG alone',
+      };
     },
   };
 }
@@ -62,7 +77,8 @@ const toldAsLaidOut: Expectation = {
 
 function pageFault(told: readonly ToldPages[], { blocks }: Subject): string | undefined {
   const wrong = blocks.find((block) => {
-    const pages = told.find(({ block: name }) => name === block.name) ?? told.find(({ block: name }) => name === '');
+    const pages =
+      told.find(({ block: name }) => name === block.name) ?? told.find(({ block: name }) => name === '');
     if (pages === undefined) return true;
     const { hostPage, placementPage } = pages;
     return hostPage !== block.hostPageBytes || placementPage > hostPage || hostPage % placementPage !== 0;
@@ -70,7 +86,10 @@ function pageFault(told: readonly ToldPages[], { blocks }: Subject): string | un
   return wrong && `other pages told for '${wrong.name}'`;
 }
 
-const lastIsReason = answersWith('REASON as the last word', ({ all }) => all.at(-1)?.record.name === 'REASON');
+const lastIsReason = answersWith(
+  'REASON as the last word',
+  ({ all }) => all.at(-1)?.record.name === 'REASON',
+);
 
 /** The checks by rule; those that are missing here bind the source only. */
 export const DESTINATION_NEGOTIATION_CHECKS: Readonly<Record<string, readonly Check[]>> = {
@@ -122,7 +141,10 @@ export const DESTINATION_NEGOTIATION_CHECKS: Readonly<Record<string, readonly Ch
     negotiated(
       'the reason that is given',
       BROKEN,
-      answersWith('a reason that can be read, of 500 bytes at most', (answers) => answers.count('REASON') === 1),
+      answersWith(
+        'a reason that can be read, of 500 bytes at most',
+        (answers) => answers.count('REASON') === 1,
+      ),
     ),
   ],
   N14: [negotiated('what follows the reason', BROKEN, lastIsReason)],

@@ -11,12 +11,23 @@ import {
   inRunning,
   inSetup,
   movingOf,
-  precopyScript,
   needsHugeBlock,
+  precopyScript,
   withPackage,
 } from './destination-scripts.ts';
 import { answersWith, completes, pongs, refuses } from './expectations.ts';
-import { advise, discardOf, endOfRam, LISTEN, PING_IN_PACKAGE, pageSizeSummary, ping, RUN, ramPart, ramStart } from './honest-script.ts';
+import {
+  advise,
+  discardOf,
+  endOfRam,
+  LISTEN,
+  PING_IN_PACKAGE,
+  pageSizeSummary,
+  ping,
+  RUN,
+  ramPart,
+  ramStart,
+} from './honest-script.ts';
 import { MigrationPlan } from './migration-plan.ts';
 import { scripted } from './play-script.ts';
 import { rawCommand } from './raw-command.ts';

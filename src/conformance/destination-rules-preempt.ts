@@ -103,20 +103,23 @@ export const PREEMPT_RULES: readonly Rule[] = [
     ),
     look(
       'a host page on the preempt channel in the middle of one on the main channel',
-      preempted('a host page on the preempt channel in the middle of one on the main channel', (steps, plan, subject) => {
-        const block = hugeOf(plan, subject);
-        const [first, second] = block.postcopy;
-        const [begin, end] = halves(plan, block, first!);
-        const [otherBegin, otherEnd] = halves(plan, block, second!);
-        return replace(
-          before(without(steps, pageLabel(block, second!)), 'postcopy part', ...whenRunning()),
-          pageLabel(block, first!),
-          send('first half on main', begin),
-          onPreempt('first half on preempt', otherBegin),
-          send('second half on main', end),
-          onPreempt('second half on preempt', otherEnd),
-        );
-      }),
+      preempted(
+        'a host page on the preempt channel in the middle of one on the main channel',
+        (steps, plan, subject) => {
+          const block = hugeOf(plan, subject);
+          const [first, second] = block.postcopy;
+          const [begin, end] = halves(plan, block, first!);
+          const [otherBegin, otherEnd] = halves(plan, block, second!);
+          return replace(
+            before(without(steps, pageLabel(block, second!)), 'postcopy part', ...whenRunning()),
+            pageLabel(block, first!),
+            send('first half on main', begin),
+            onPreempt('first half on preempt', otherBegin),
+            send('second half on main', end),
+            onPreempt('second half on preempt', otherEnd),
+          );
+        },
+      ),
       [completes()],
       { obstacle: needsHugeBlock },
     ),

@@ -1,5 +1,4 @@
 // The rules of the destination about requests, the end of the migration, errors and recovery: D90 to D100.
-import { encodeCommand } from '../protocol/commands.ts';
 import { encodeEos } from '../protocol/ram-records.ts';
 import { encodeSection } from '../protocol/sections.ts';
 import { RAM_SECTION_ID } from '../source/setup-records.ts';
@@ -11,7 +10,7 @@ import { MigrationPlan } from './migration-plan.ts';
 import { scripted } from './play-script.ts';
 import { describeRequest, judgesRequests, type RequestExpectation, requestScript } from './request-script.ts';
 import type { Check, Rule } from './rule.ts';
-import { before, findStep, replace, send } from './script.ts';
+import { before, findStep, send } from './script.ts';
 
 /** Pages that go out as they are asked for. */
 const REQUESTED = scripted('pages that are sent as the peer asks for them', (subject) =>

@@ -12,6 +12,12 @@ export interface ExchangePiece {
   readonly tSeconds: number;
 }
 
+/** A connection was made. */
+export interface ExchangeOpening {
+  readonly conn: number;
+  readonly tSeconds: number;
+}
+
 /** A connection, or one direction of it, came to its end. */
 export interface ExchangeEnding {
   readonly conn: number;
@@ -21,15 +27,21 @@ export interface ExchangeEnding {
 
 /** All that passed in one run. */
 export interface Exchange {
+  readonly openings: readonly ExchangeOpening[];
   readonly pieces: readonly ExchangePiece[];
   readonly endings: readonly ExchangeEnding[];
 }
 
 /** Writes an exchange down while it takes place. */
 export class ExchangeRecorder implements Exchange {
+  readonly openings: ExchangeOpening[] = [];
   readonly pieces: ExchangePiece[] = [];
   readonly endings: ExchangeEnding[] = [];
   readonly #beganMs = performance.now();
+
+  opening(conn: number): void {
+    this.openings.push({ conn, tSeconds: this.#seconds() });
+  }
 
   /** Notes bytes. They are kept, so give a copy of what is used again. */
   piece(conn: number, dir: Direction, bytes: Uint8Array): void {

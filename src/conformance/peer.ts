@@ -9,6 +9,8 @@ export interface PeerEnd {
   readonly status: string | undefined;
   /** SHA-256 of each RAM block in hexadecimal; undefined if it did not tell. */
   readonly ramSha256: Readonly<Record<string, string>> | undefined;
+  /** Whether its guest runs now; undefined if it did not tell. */
+  readonly guestRuns: boolean | undefined;
   /** The last that it said on stderr, for a person. */
   readonly lastWords: string;
 }

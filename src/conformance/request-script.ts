@@ -1,13 +1,13 @@
 // Scripts whose pages of postcopy go out as the peer asks for them, and what is expected of what it asks.
 import { joinBytes } from '../protocol/message.ts';
 import type { Answers } from './answers.ts';
+import { answersOf } from './answers.ts';
 import type { Expectation } from './expectations.ts';
 import { honestScript, pageLabel } from './honest-script.ts';
 import { MigrationPlan } from './migration-plan.ts';
 import type { Check, Finding } from './rule.ts';
-import { type PageRequest, type Step, send } from './script.ts';
+import type { PageRequest, Step } from './script.ts';
 import type { Subject } from './subject.ts';
-import { answersOf } from './answers.ts';
 
 /**
  * An honest migration that sends each page of postcopy when it is asked for, on the channel given, and what nobody asks for
@@ -40,8 +40,10 @@ export function requestScript(subject: Subject, plan: MigrationPlan, on?: 'preem
       isEnough: () => pending.size === 0,
     },
     {
-      ...send('pages that nobody asked for'),
-      bytes: () => joinBytes([...pending.values()].map(({ block, hostPage }) => plan.hostPage(block, hostPage))),
+      label: 'pages that nobody asked for',
+      do: 'send',
+      bytes: () =>
+        joinBytes([...pending.values()].map(({ block, hostPage }) => plan.hostPage(block, hostPage))),
     },
     ...steps.slice(last),
   ];

@@ -1,37 +1,119 @@
-// The source role: a scenario plays a destination, and rules are watchers over what the source sent in it.
-//
-// A scenario accepts the connections of the source (`stage.accept`), reads with the one decoder (StreamDecoder), and
-// answers with `encodeReturnPath`; every byte is written down by the stage. Afterwards watchers look at the dissected
-// exchange, so many rules share one run: name the same scenario object in their checks. A scenario that needs the source
-// started in another way (a guest that converges, a preempt channel) names a `variant`; the person who tests gives its
-// command by `--variant NAME='COMMAND'`. docs/conformance.md lists the variants.
+// Plays a scripted destination to a source: takes its connections, answers, and waits until it has ended.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DissectionSession } from '../analysis/dissection-session.ts';
+import type { TimedSink } from '../analysis/timed-entry.ts';
+import type { DestinationScript } from './destination-script.ts';
+import type { Scenario } from './scenario.ts';
+import { ScriptedDestination } from './scripted-destination.ts';
+import type { Stage, StageChannel } from './stage.ts';
 
-import type { TimedEntry } from '../analysis/timed-entry.ts';
-import { dissectExchange } from './exchange-lines.ts';
-import type { Check, Finding } from './rule.ts';
-import type { Run } from './scenario.ts';
-import type { Subject } from './subject.ts';
+/** A source that does what it must not while the destination holds still, does it within so long. */
+const HOLD_MS = 300;
+/** A slow reader takes what has come, and then nothing for so long, so many times. */
+const SLOW_MS = 10;
+const SLOW_READS = 60;
 
-/** What a watcher looks at. */
-export interface SourceLook {
-  readonly run: Run;
-  readonly subject: Subject;
-  /** All records of both directions in the order in which they passed, and the errors where they cannot be decoded. */
-  readonly entries: readonly TimedEntry[];
+/** A source that goes on and on, such as one that never converges, is given so many time-outs in all. */
+const TIMEOUTS_IN_ALL = 4;
+
+/** One run under way. */
+class Performance {
+  readonly #stage: Stage;
+  readonly #script: DestinationScript;
+  readonly #destination: ScriptedDestination;
+  readonly #session: DissectionSession;
+  readonly #channels: StageChannel[] = [];
+  readonly #beganMs = performance.now();
+  #mainConn = 0;
+  #newsCount = 0;
+  #holdCount = 0;
+  #slowReads = 0;
+
+  constructor(stage: Stage, script: DestinationScript) {
+    this.#stage = stage;
+    this.#script = script;
+    this.#destination = new ScriptedDestination(script, stage.subject, {
+      say: (bytes) => this.#say(bytes),
+      drop: () => this.#drop(),
+      end: () => this.#channels[this.#mainConn]?.end(),
+      hold: (then) => void this.#hold(then),
+    });
+    this.#session = new DissectionSession(this.#sink(), { profile: stage.subject.profile });
+  }
+
+  #sink(): TimedSink {
+    const destination = this.#destination;
+    return {
+      entry: (timed) => {
+        if (timed.dir === 'fwd' && timed.entry.stream === 'main') this.#mainConn = timed.conn;
+        destination.entry(timed);
+      },
+      pageBytes: (...args) => destination.pageBytes(...args),
+      pageEnd: () => destination.pageEnd(),
+    };
+  }
+
+  /** Returns what was waited for in vain. */
+  async play(): Promise<string | undefined> {
+    const { peer, subject } = this.#stage;
+    void this.#accept();
+    const deadlineMs = this.#beganMs + TIMEOUTS_IN_ALL * subject.timeoutMs;
+    while (performance.now() < deadlineMs) {
+      const before = this.#newsCount;
+      const isOver = () => peer.hasEnded && this.#holdCount === 0;
+      if (!(await this.#stage.until(() => isOver() || this.#newsCount > before))) break;
+      if (isOver()) return undefined;
+    }
+    // Told to end, a peer that waits for something says how far it came.
+    void peer.stop();
+    if (this.#channels.length === 0) return 'the source to connect';
+    return this.#channels.every((channel) => channel.isClosed) ? 'the source to end' : 'the source to go on';
+  }
+
+  async #accept(): Promise<void> {
+    for (let isOver = false; !isOver; ) {
+      const conn = this.#stage.channels.length;
+      const channel = await this.#stage.accept((bytes) => this.#read(conn, bytes));
+      if (channel === undefined) isOver = this.#stage.peer.hasEnded;
+      else this.#channels.push(channel);
+      this.#newsCount += 1;
+    }
+  }
+
+  #read(conn: number, bytes: Uint8Array): void | Promise<void> {
+    this.#newsCount += 1;
+    this.#session.push(conn, 'fwd', bytes, (performance.now() - this.#beganMs) / 1000);
+    if (this.#script.readsSlowly !== true || this.#slowReads >= SLOW_READS) return undefined;
+    this.#slowReads += 1;
+    return sleep(SLOW_MS);
+  }
+
+  #say(bytes: Uint8Array): void {
+    void this.#stage.channels[this.#mainConn]?.send(bytes);
+  }
+
+  #drop(): void {
+    for (const channel of this.#stage.channels) {
+      channel.end();
+      channel.destroy();
+    }
+  }
+
+  async #hold(then: () => void): Promise<void> {
+    this.#holdCount += 1;
+    await sleep(HOLD_MS);
+    this.#holdCount -= 1;
+    this.#newsCount += 1;
+    then();
+  }
 }
 
-/** Looks at a run for one rule: undefined if it is kept, else what was seen instead. */
-export type SourceWatcher = (look: SourceLook) => string | undefined;
-
-/** The judgement of a watcher. `expected` says what the rule demands, for people. */
-export function watches(expected: string, watcher: SourceWatcher): Check['judge'] {
-  return (run, subject): Finding => {
-    const entries = dissectExchange(run.exchange, subject.profile).flatMap((event) =>
-      event.kind === 'entry' ? [event.timed] : [],
-    );
-    const fault = watcher({ run, subject, entries });
-    return fault === undefined
-      ? { verdict: 'passed', expected, seen: 'as expected' }
-      : { verdict: 'failed', expected, seen: fault };
+/** A scenario of the source role. */
+export function sourceScenario(script: DestinationScript): Scenario {
+  const { name, start } = script;
+  return {
+    name,
+    ...(start === 'postcopy' ? {} : { variant: start }),
+    play: (stage) => new Performance(stage, script).play(),
   };
 }

@@ -82,13 +82,20 @@ class SpawnedPeer implements Peer {
 }
 
 /** What a peer told by the last JSON object on its stdout; other output is no error. */
-function toldBy(stdout: string): Pick<PeerEnd, 'status' | 'ramSha256'> {
+function toldBy(stdout: string): Pick<PeerEnd, 'status' | 'ramSha256' | 'guestRuns'> {
   const told = lastObject(stdout);
   const status = typeof told?.['status'] === 'string' ? told['status'] : undefined;
   const hashes = told?.['ramSha256'];
   const isRecord = typeof hashes === 'object' && hashes !== null && !Array.isArray(hashes);
   const entries = isRecord ? Object.entries(hashes).filter(([, hash]) => typeof hash === 'string') : [];
-  return { status, ramSha256: entries.length === 0 ? undefined : Object.fromEntries(entries) };
+  const ramSha256 = entries.length === 0 ? undefined : Object.fromEntries(entries);
+  return { status, ramSha256, guestRuns: guestRuns(told ?? {}) };
+}
+
+/** `runState` in QEMU's words, or what our source tells of a guest that stayed. */
+function guestRuns({ runState, guestAtSource }: Record<string, unknown>): boolean | undefined {
+  if (typeof runState === 'string') return runState === 'running';
+  return guestAtSource === undefined ? undefined : guestAtSource !== null;
 }
 
 /** The object that begins at the beginning of a line and goes up to the end. */
@@ -126,7 +133,13 @@ export function spawnedPeers(
 
 /** A peer that runs already, at `uri`: nothing can be said about how it ends. */
 export function runningPeer(uri: ChannelUri): PeerSource {
-  const end: PeerEnd = { exitCode: undefined, status: undefined, ramSha256: undefined, lastWords: '' };
+  const end: PeerEnd = {
+    exitCode: undefined,
+    status: undefined,
+    ramSha256: undefined,
+    guestRuns: undefined,
+    lastWords: '',
+  };
   return {
     fixedUri: uri,
     scheme: 'unix',

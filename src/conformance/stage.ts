@@ -14,6 +14,9 @@ import type { Subject } from './subject.ts';
 /** A starting peer is tried again after so long. */
 const RETRY_MS = 15;
 
+/** Takes bytes of the peer, which is held back until a promise that it returns is resolved. */
+export type OnBytes = (bytes: Uint8Array) => void | Promise<void>;
+
 /** One connection of a run. */
 export class StageChannel {
   readonly conn: number;
@@ -31,7 +34,7 @@ export class StageChannel {
       readonly sends: Direction;
       readonly recorder: ExchangeRecorder;
       readonly onNews: () => void;
-      readonly onBytes: ((bytes: Uint8Array) => void) | undefined;
+      readonly onBytes: OnBytes | undefined;
     },
   ) {
     this.conn = options.conn;
@@ -49,8 +52,9 @@ export class StageChannel {
       data: (input, start, end) => {
         const bytes = input.slice(start, end);
         options.recorder.piece(this.conn, receives, bytes);
-        options.onBytes?.(bytes);
+        const taken = options.onBytes?.(bytes);
         options.onNews();
+        return taken;
       },
       end: close,
       error: close,
@@ -115,7 +119,7 @@ export class Stage {
   }
 
   /** Destination role: connects to the peer, as soon as it listens. @throws NoRun */
-  async connect(onBytes?: (bytes: Uint8Array) => void): Promise<StageChannel> {
+  async connect(onBytes?: OnBytes): Promise<StageChannel> {
     const { uri, signal } = this.#options;
     const { timeoutMs } = this.subject;
     const deadlineMs = performance.now() + timeoutMs;
@@ -132,7 +136,7 @@ export class Stage {
   }
 
   /** Source role: takes the next connection of the peer; undefined if none comes in time. */
-  async accept(onBytes?: (bytes: Uint8Array) => void): Promise<StageChannel | undefined> {
+  async accept(onBytes?: OnBytes): Promise<StageChannel | undefined> {
     let accepted: Channel | undefined;
     void this.#options.listener!.accept().then(
       (channel) => {
@@ -165,11 +169,7 @@ export class Stage {
     });
   }
 
-  #adopt(
-    channel: Channel,
-    sends: Direction,
-    onBytes: ((bytes: Uint8Array) => void) | undefined,
-  ): StageChannel {
+  #adopt(channel: Channel, sends: Direction, onBytes: OnBytes | undefined): StageChannel {
     const adopted = new StageChannel(channel, {
       conn: this.channels.length,
       sends,
@@ -178,6 +178,7 @@ export class Stage {
       onBytes,
     });
     this.channels.push(adopted);
+    this.exchange.opening(adopted.conn);
     return adopted;
   }
 

@@ -1,0 +1,134 @@
+// The rules of what a source sends up to the package and behind it: S1 to S19, S32, S33.
+
+import { largerPageOf, negotiating } from './negotiation-judges.ts';
+import type { CheckedRule, Rule } from './rule.ts';
+import { LARGER_PAGES } from './scripts-negotiation.ts';
+import { HUGE, POSTCOPY_RUNS, RANDOM } from './scripts-whole.ts';
+import { inPostcopy, look, lookAtAll, type SourceJudge } from './source-findings.ts';
+import {
+  advisesFirst,
+  advisesPages,
+  beginsInOrder,
+  discardsInTime,
+  endsInOrder,
+  endsPayloads,
+  hasFooters,
+  keeps,
+  listAddsUp,
+  listsPageSizes,
+  sameRam,
+  sendsNone,
+} from './source-judges.ts';
+
+/** Runs with pages of all sizes that the peer can be given. */
+const ALL_RUNS = [...POSTCOPY_RUNS, HUGE, LARGER_PAGES];
+
+function rule(id: string, sentence: string, checks: CheckedRule['checks']): Rule {
+  return { id, sentence, role: 'source', checks };
+}
+
+/** A rule that every run by postcopy shows. */
+function always(id: string, sentence: string, judge: SourceJudge): Rule {
+  return rule(id, sentence, lookAtAll(ALL_RUNS, judge));
+}
+
+/** The same, of what comes after the switchover. */
+function alwaysInPostcopy(id: string, sentence: string, judge: SourceJudge): Rule {
+  return always(id, sentence, inPostcopy(judge));
+}
+
+const ALIGNED = ['D38', 'D39', 'D40', 'D41'];
+
+/** S1 to S19, S32 and S33. */
+export const SOURCE_STREAM_RULES: readonly Rule[] = [
+  always(
+    'S1',
+    'The source sends header, CONFIGURATION, OPEN_RETURN_PATH, a PING, ADVISE and the START sections in this order.',
+    beginsInOrder,
+  ),
+  always('S2', 'Every section ends with a footer that has its id.', hasFooters),
+  always(
+    'S3',
+    "ADVISE's summary is the OR of the page sizes of all blocks that are migrated, and its second field the target page.",
+    advisesPages,
+  ),
+  always('S4', 'ADVISE comes before the START of ram, whose layout depends on it.', advisesFirst),
+  always('S5', 'The total of the RAM list is the sum of its lengths.', listAddsUp),
+  rule('S6', 'A block carries its page size in the RAM list if and only if that is not the default one.', [
+    ...lookAtAll(
+      [RANDOM],
+      listsPageSizes((block, { blocks }) => blocks.find(({ name }) => name === block)?.hostPageBytes),
+    ),
+    look(
+      HUGE,
+      listsPageSizes(() => undefined),
+    ),
+    look(LARGER_PAGES, negotiating(listsPageSizes(largerPageOf))),
+  ]),
+  alwaysInPostcopy(
+    'S7',
+    'The first page on a channel, and the first one after the discards, names its block.',
+    keeps('the name', ['S7'], ['no-block-named']),
+  ),
+  always('S8', 'Every payload of ram ends with EOS.', endsPayloads),
+  always('S9', 'A ZERO record has the fill byte 0.', keeps('0', ['S9'])),
+  always(
+    'S10',
+    'Pages of postcopy are not sent by XBZRLE, compression or multifd.',
+    sendsNone(['XBZRLE', 'COMPRESS_PAGE', 'HOOK']),
+  ),
+  rule('S11', 'Dirty state is rounded to whole host pages before it is discarded.', [
+    look(HUGE, inPostcopy(keeps('whole host pages', ALIGNED))),
+    look(LARGER_PAGES, negotiating(inPostcopy(keeps('whole host pages', ALIGNED)))),
+  ]),
+  rule(
+    'S12',
+    'Every page that is dirty at the switchover is discarded, also one that was never sent, in whole host pages within its block.',
+    [
+      ...lookAtAll(ALL_RUNS, inPostcopy(keeps('all that is dirty', ['S12', ...ALIGNED]))),
+      ...lookAtAll(ALL_RUNS, inPostcopy(sameRam)),
+    ],
+  ),
+  alwaysInPostcopy(
+    'S13',
+    'A DISCARD has at least one range, and should have 12 at most.',
+    keeps('1 to 12 ranges', ['S13'], ['bad-discard']),
+  ),
+  alwaysInPostcopy(
+    'S14',
+    'Discards come behind the last page of precopy and before the package.',
+    discardsInTime,
+  ),
+  alwaysInPostcopy(
+    'S15',
+    'The package begins with LISTEN, ends with RUN, and holds device sections and PINGs in between.',
+    keeps('LISTEN, devices, PING, RUN', ['S15']),
+  ),
+  {
+    id: 'S16',
+    sentence: 'A package of more than 2^32-1 bytes is not sent.',
+    role: 'source',
+    unobservable: 'it would take a source with more than 4 GiB of device state',
+  },
+  alwaysInPostcopy(
+    'S17',
+    'Behind the package come only PING, PART and END of postcopiable sections, EOF, and commands of a recovery.',
+    keeps('nothing else', ['S17'], ['unknown-command', 'unknown-section-type', 'unknown-section-id']),
+  ),
+  alwaysInPostcopy(
+    'S18',
+    'A host page is sent once in postcopy, complete, contiguous, and on one channel.',
+    keeps('each once and whole', ['S18', 'S42', 'D79', 'D70', 'D71']),
+  ),
+  alwaysInPostcopy(
+    'S19',
+    'A page that was sent before and not discarded is not sent in postcopy.',
+    keeps('none', ['S19']),
+  ),
+  alwaysInPostcopy('S32', 'Postcopy ends with END of ram, EOF, and nothing behind it.', endsInOrder),
+  alwaysInPostcopy(
+    'S33',
+    'END and EOF are sent only when no dirty page is left.',
+    keeps('no page missing at EOF', ['S33', 'S12']),
+  ),
+];
