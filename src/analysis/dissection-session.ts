@@ -30,6 +30,8 @@ export class DissectionSession {
   readonly #sink: TimedSink;
   readonly #options: SessionOptions;
   readonly #streams = new Map<string, OpenStream>();
+  /** The main channel; one that goes on after a pause takes the place of the one before. */
+  #main: StreamDissector | undefined;
   #tSeconds: number | undefined;
   #hasFailed = false;
 
@@ -116,7 +118,10 @@ export class DissectionSession {
     if (this.#isPreempt(conn, firstByte)) {
       return { stream: 'preempt', dissector: new PreemptDissector(sink), ...state };
     }
-    const dissector = new StreamDissector(sink, { profile, begins, stream: 'main', extension: true });
+    const announced = this.#main?.announced ?? new Map();
+    const options = { profile, begins, stream: 'main', extension: true, announced } as const;
+    const dissector = new StreamDissector(sink, options);
+    this.#main = dissector;
     return { stream: 'main', dissector, ...state };
   }
 

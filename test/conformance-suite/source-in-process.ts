@@ -1,5 +1,5 @@
 // A source of ours in this process, good but for the fault that is planted in it.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { filledPage } from '../../src/conformance/migration-plan.ts';
 import type { LayoutBlock } from '../../src/conformance/subject.ts';
 import { MigrationError, TransportError } from '../../src/errors.ts';
@@ -51,6 +51,7 @@ const WAIT_LIMIT_MS = 1500;
 const BATCH_BYTES = 40 * 1024;
 /** Between two batches of background pages. */
 const PAUSE_MS = 1;
+const TURNS = 6;
 /** A zero page among so many. */
 const ZERO_EVERY = 7;
 
@@ -132,8 +133,9 @@ export class InProcessSource extends InProcessPeer {
     }
     await this.#send(joinBytes(step.pieces));
     if (step.class === 'precopy' && this.#writes) this.#write();
-    // A request that comes meanwhile is seen before the next page.
-    await sleep(step.class === 'background' ? PAUSE_MS : 0);
+    // Both ends are in one event loop: what the destination says to this has its turns to come before the next pages.
+    if (step.class === 'background') await sleep(PAUSE_MS);
+    for (let turn = 0; turn < TURNS; turn += 1) await nextTurn();
     return true;
   }
 
