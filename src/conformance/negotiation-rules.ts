@@ -1,4 +1,5 @@
 // The rules of host page negotiation, which bind both ends: N1 to N14 of docs/protocol.md.
+import { DESTINATION_NEGOTIATION_CHECKS } from './destination-checks-negotiation.ts';
 import type { Check, Role, Rule } from './rule.ts';
 import { SOURCE_NEGOTIATION_CHECKS } from './source-checks-negotiation.ts';
 
@@ -28,5 +29,8 @@ export const NEGOTIATION_RULES: readonly Rule[] = Object.entries(SENTENCES).map(
   id,
   sentence,
   role: 'both',
-  checks: checksOf('source', SOURCE_NEGOTIATION_CHECKS[id]),
+  checks: [
+    ...checksOf('source', SOURCE_NEGOTIATION_CHECKS[id]),
+    ...checksOf('destination', DESTINATION_NEGOTIATION_CHECKS[id]),
+  ],
 }));

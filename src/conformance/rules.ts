@@ -1,6 +1,13 @@
 // All rules in one place, by role and number.
 import { COMMAND_RULES } from './destination-rules-commands.ts';
+import { DISCARD_RULES } from './destination-rules-discard.ts';
 import { FRAMING_RULES } from './destination-rules-framing.ts';
+import { PACKAGE_RULES } from './destination-rules-package.ts';
+import { POSTCOPY_RULES } from './destination-rules-postcopy.ts';
+import { PAGE_RECORD_RULES } from './destination-rules-precopy.ts';
+import { PREEMPT_RULES } from './destination-rules-preempt.ts';
+import { RAM_LIST_RULES } from './destination-rules-ram.ts';
+import { RETURN_PATH_RULES } from './destination-rules-return-path.ts';
 import { NEGOTIATION_RULES } from './negotiation-rules.ts';
 import type { Role, Rule } from './rule.ts';
 import { SOURCE_RETURN_PATH_RULES } from './source-rules-return-path.ts';
@@ -16,6 +23,13 @@ function numberOf({ id }: Rule): number {
 export const RULES: readonly Rule[] = [
   ...FRAMING_RULES,
   ...COMMAND_RULES,
+  ...DISCARD_RULES,
+  ...PACKAGE_RULES,
+  ...RAM_LIST_RULES,
+  ...PAGE_RECORD_RULES,
+  ...POSTCOPY_RULES,
+  ...RETURN_PATH_RULES,
+  ...PREEMPT_RULES,
   ...SOURCE_STREAM_RULES,
   ...SOURCE_RETURN_PATH_RULES,
   ...SOURCE_VARIANT_RULES,
