@@ -34,6 +34,7 @@ export interface DestinationHands {
 export interface DestinationFault {
   /** Leniency of the core. */
   readonly profile?: Profile;
+  /** Machine type that it has; `any` takes each. */
   readonly machine?: string;
   /** Changes what comes in on the main channel before the core sees it. */
   readonly input?: () => (bytes: Uint8Array) => Uint8Array;
@@ -94,7 +95,7 @@ export class InProcessDestination extends InProcessPeer {
     this.#migration = new IncomingMigration(
       {
         profile: fault.profile ?? 'strict',
-        machine: fault.machine ?? 'none',
+        machine: fault.machine === 'any' ? undefined : (fault.machine ?? 'none'),
         hostPages: new HostPages({ defaultBytes: 4096, byName: new Map(), layout }),
         acceptsUnknownDevices: false,
         negotiate: true,
