@@ -44,6 +44,11 @@ export class RecordBatch {
     return this.#length >= this.#fullBytes;
   }
 
+  /** Whether it holds at least so many bytes. */
+  holds(lengthBytes: number): boolean {
+    return this.#length >= lengthBytes;
+  }
+
   get isEmpty(): boolean {
     return this.#length === 0;
   }
