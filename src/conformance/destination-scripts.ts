@@ -5,6 +5,7 @@ import { RAM_SECTION_ID } from '../source/setup-records.ts';
 import {
   advise,
   deviceSections,
+  END_LABEL,
   endOfRam,
   type HonestOptions,
   honestScript,
@@ -111,7 +112,7 @@ export function precopyScript(subject: Subject, plan: MigrationPlan, options: Pr
     send('devices', deviceSections(subject)),
     send('eof', encodeSection('EOF', {})),
     ...(options.behindEof ?? [send('description', encodeSection('VMDESCRIPTION', { json: description }))]),
-    { label: 'SHUT or the end of the connection', do: 'await-end' },
+    { label: END_LABEL, do: 'await-end' },
   ];
 }
 

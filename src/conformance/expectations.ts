@@ -171,6 +171,16 @@ export function refuses(refusal: Refusal): Expectation {
   };
 }
 
+/** Nothing more is demanded than that the migration does not pass for complete. */
+export function doesNotComplete(): Expectation {
+  return {
+    expected: 'the migration does not complete: no SHUT 0',
+    fault: (look) =>
+      stalled(look) ??
+      (look.answers.shuts.includes(0) || look.run.end.status === 'completed' ? describeEnd(look) : undefined),
+  };
+}
+
 /** PONGs with these values came, in any order. */
 export function pongs(...values: readonly number[]): Expectation {
   return {
