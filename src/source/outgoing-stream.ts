@@ -41,16 +41,11 @@ export class OutgoingStream {
   };
   /** The time of the last step, in monotonic ns. */
   nowNs = 0;
-  readonly #batch: RecordBatch;
+  readonly #batch = new RecordBatch();
   #isInsideRamPayload = false;
   /** The same as the peer sees it, before and after the bytes of the last step. */
   #wasInsideBeforeStep = false;
   #isInsideAfterStep = false;
-
-  /** `batchBytes`: how much leaves together, for who wants it less than usual. */
-  constructor(batchBytes?: number) {
-    this.#batch = new RecordBatch(batchBytes);
-  }
 
   /**
    * Whether what the peer got ends inside a ram section. There a command would be read as a page, and outside of it the

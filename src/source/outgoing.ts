@@ -44,8 +44,6 @@ export interface OutgoingOptions {
   /** Background pages leave in batches of about so many bytes, between which requests are served; default 512 KiB. */
   readonly backgroundBatchBytes?: number;
   readonly guest: GuestPages;
-  /** How many bytes of pages leave together; a request waits for no more. Half a MiB without it. */
-  readonly batchBytes?: number;
 }
 
 /** An outgoing migration. Drive `run`, and give it the return path's records. */
@@ -58,7 +56,7 @@ export class OutgoingMigration {
   devices: readonly DeviceSection[] = [];
   readonly #ram: RamImage;
   readonly #options: OutgoingOptions;
-  readonly #stream: OutgoingStream;
+  readonly #stream = new OutgoingStream();
   readonly #returnPath = new ReturnPathIntake({
     onRequest: (block, start, lengthBytes) => this.#takeRequest(block, start, lengthBytes),
     onReason: (text) => this.#takeReason(text),
@@ -71,7 +69,6 @@ export class OutgoingMigration {
   constructor(ram: RamImage, options: OutgoingOptions) {
     this.#ram = ram;
     this.#options = options;
-    this.#stream = new OutgoingStream(options.batchBytes);
   }
 
   get state(): OutgoingState {

@@ -9,7 +9,7 @@ import {
 } from '../protocol/ram-records.ts';
 
 /** Large enough to make system calls cheap, small enough that a request is seen soon: 512 KiB are 0.2 ms of a fast link. */
-export const BATCH_BYTES = 512 * 1024;
+const BATCH_BYTES = 512 * 1024;
 const WORD_BYTES = 8;
 /** The longest record of one page: word, name and body. */
 const LONGEST_RECORD_BYTES = WORD_BYTES + 256 + TARGET_PAGE_BYTES;
@@ -32,16 +32,10 @@ export class RecordBatch {
   #headEnd = 0;
   #length = 0;
   #block: RamBlock | undefined;
-  readonly #fullBytes: number;
-
-  /** `fullBytes`: what is gathered up to it leaves together; no more than `BATCH_BYTES`. */
-  constructor(fullBytes = BATCH_BYTES) {
-    this.#fullBytes = fullBytes;
-  }
 
   /** Whether it is time to send what was gathered. */
   get isFull(): boolean {
-    return this.#length >= this.#fullBytes;
+    return this.#length >= BATCH_BYTES;
   }
 
   /** Whether it holds at least so many bytes. */

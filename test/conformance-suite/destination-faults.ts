@@ -151,7 +151,7 @@ export const DESTINATION_FAULTS: readonly PlantedDestination[] = [
     },
     caughtBy: ['D91'],
   },
-  { what: 'asks for nothing, though its guest waits', fault: { request: () => () => [] }, caughtBy: ['D94'] },
+  { what: 'asks for nothing, though its guest waits', fault: { request: () => () => [] }, caughtBy: ['D90'] },
   { what: 'takes any magic', fault: withHeader(0, 4), caughtBy: ['D1'] },
   { what: 'takes any version of the stream', fault: withHeader(4, 8), caughtBy: ['D2'] },
   { what: 'takes a stream of another machine', fault: { machine: 'any' }, caughtBy: ['D4'] },
@@ -210,7 +210,7 @@ export const DESTINATION_FAULTS: readonly PlantedDestination[] = [
   {
     what: 'has one byte of RAM wrong',
     fault: { spoil: ({ blocks }) => blocks[1]!.copyIn(8192, Uint8Array.of(0xa5), 0, 1) },
-    caughtBy: ['D80'],
+    caughtBy: ['D77', 'D95'],
   },
   {
     what: 'fails, where it has to pause and keep the guest',

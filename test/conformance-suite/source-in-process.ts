@@ -87,7 +87,7 @@ export class InProcessSource extends InProcessPeer {
       negotiate: true,
       postcopyAfter: variant === 'precopy' ? { kind: 'never' } : { kind: 'passes', count: 1 },
       downtimeLimitNs: 0,
-      batchBytes: BATCH_BYTES,
+      backgroundBatchBytes: BATCH_BYTES,
       guest:
         variant === 'hash' ? { mmu: 'hash', guestPageBytes: 65_536 } : { mmu: 'radix', guestPageBytes: 4096 },
       ...fault.options,
