@@ -4,21 +4,18 @@ import { largerPageOf, negotiating } from './negotiation-judges.ts';
 import type { CheckedRule, Rule } from './rule.ts';
 import { LARGER_PAGES } from './scripts-negotiation.ts';
 import { HUGE, POSTCOPY_RUNS, RANDOM } from './scripts-whole.ts';
+import { endsInOrder } from './source-ending-judges.ts';
 import { inPostcopy, look, lookAtAll, type SourceJudge } from './source-findings.ts';
+import { discardsInTime, endsPayloads, keeps, sameRam, sendsNone } from './source-page-judges.ts';
 import {
   advisesFirst,
   advisesPages,
   beginsInOrder,
-  discardsInTime,
-  endsInOrder,
-  endsPayloads,
   hasFooters,
-  keeps,
   listAddsUp,
+  listsLargePages,
   listsPageSizes,
-  sameRam,
-  sendsNone,
-} from './source-judges.ts';
+} from './source-setup-judges.ts';
 
 /** Runs with pages of all sizes that the peer can be given. */
 const ALL_RUNS = [...POSTCOPY_RUNS, HUGE, LARGER_PAGES];
@@ -59,10 +56,7 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
       [RANDOM],
       listsPageSizes((block, { blocks }) => blocks.find(({ name }) => name === block)?.hostPageBytes),
     ),
-    look(
-      HUGE,
-      listsPageSizes(() => undefined),
-    ),
+    look(HUGE, listsLargePages),
     look(LARGER_PAGES, negotiating(listsPageSizes(largerPageOf))),
   ]),
   alwaysInPostcopy(

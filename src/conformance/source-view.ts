@@ -67,6 +67,16 @@ function dissect({ pieces, endings }: Exchange, profile: Profile): SourceView {
   return { records, error, report: summary.report(totalBytes), ramSha256: ram.hashes(), closedAt };
 }
 
+/** Records of the source on its main channel, packages included. */
+export function mainRecords({ records }: SourceView): PassedRecord[] {
+  return records.filter(({ dir, stream }) => dir === 'fwd' && stream !== 'preempt');
+}
+
+/** Names of records, for people. */
+export function namesOf(records: readonly PassedRecord[]): string {
+  return records.map(({ name }) => name).join(', ');
+}
+
 /** Index of the first record of the source with this name, or -1. */
 export function firstFromSource(view: SourceView, name: string): number {
   return view.records.findIndex((record) => record.dir === 'fwd' && record.name === name);
