@@ -27,8 +27,10 @@ export const endsInOrder: SourceJudge = (view) => {
   const tail = main.slice(end).filter(({ name }) => name !== 'PAGE' && name !== 'ZERO');
   const isRight = end >= 0 && namesOf(tail) === 'SECTION_END, EOS, SECTION_FOOTER, EOF';
   const seen = end < 0 ? namesOf(main.slice(-5)) : namesOf(tail);
-  const error = view.error?.message;
-  return faultless(expected, isRight && error === undefined ? undefined : `${seen}${error ?? ''}`, seen);
+  const eof = tail.at(-1);
+  const behind = eof === undefined ? 0 : view.sentBytes[eof.conn]! - eof.offset - eof.lengthBytes;
+  const fault = view.error?.message ?? (behind > 0 ? `${seen} and ${behind} bytes behind it` : seen);
+  return faultless(expected, isRight && behind === 0 && view.error === undefined ? undefined : fault, seen);
 };
 
 /** S34: it stays and waits for a SHUT that comes late. */

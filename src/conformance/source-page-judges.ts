@@ -9,13 +9,14 @@ import {
   notRun,
   passed,
   type SourceJudge,
+  whyNoPostcopy,
   whyNotCompleted,
 } from './source-findings.ts';
 import { mainRecords } from './source-view.ts';
 
 /** S8: every payload of ram ends with EOS. */
 export const endsPayloads: SourceJudge = (view) => {
-  const broken = errorOf(view, ['bad-page-flags']);
+  const broken = errorOf(view, ['bad-page-flags', 'integer-too-large']);
   const count = mainRecords(view).filter(({ name }) => name === 'EOS').length;
   return faultless('EOS at the end of every payload of ram', broken, `${count} times EOS`);
 };
@@ -46,6 +47,19 @@ export function keeps(
     const { pages, discards } = view.report;
     const seen = `${pages.precopy.data + pages.precopy.zero} pages in precopy, ${discards.pages} discarded, ${pages.postcopy.data + pages.postcopy.zero} in postcopy`;
     return faultless(expected, errorOf(view, codes) ?? anomalyOf(view, rules), seen);
+  };
+}
+
+/** The same, of what comes from the switchover on. An error before it counts too. */
+export function keepsInPostcopy(
+  expected: string,
+  rules: readonly string[],
+  codes: readonly string[] = [],
+): SourceJudge {
+  const judge = keeps(expected, rules, codes);
+  return (view, run, subject) => {
+    const why = errorOf(view, codes) === undefined ? whyNoPostcopy(view) : undefined;
+    return why === undefined ? judge(view, run, subject) : notRun(why);
   };
 }
 

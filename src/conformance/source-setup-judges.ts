@@ -1,5 +1,6 @@
 // How a source begins: header, ADVISE, the RAM list, footers (S1 to S6).
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import type { Finding } from './rule.ts';
 import {
   anomalyOf,
   errorOf,
@@ -9,7 +10,7 @@ import {
   passed,
   type SourceJudge,
 } from './source-findings.ts';
-import { firstFromSource, mainRecords, namesOf } from './source-view.ts';
+import { firstFromSource, mainRecords, namesOf, type PassedRecord, type SourceView } from './source-view.ts';
 import type { Subject } from './subject.ts';
 
 const SECTION_HEADS = ['SECTION_START', 'SECTION_PART', 'SECTION_END', 'SECTION_FULL'];
@@ -38,15 +39,30 @@ export const hasFooters: SourceJudge = (view) => {
 };
 
 /** S3: ADVISE tells the page sizes. */
-export const advisesPages: SourceJudge = (view) => {
-  const expected = 'the OR of the page sizes of the listed blocks, and the target page';
+export const advisesPages: SourceJudge = (view) => advises(view, undefined);
+
+/** S3, of blocks whose pages are known: the list alone does not tell which the default page is. */
+export const advisesKnownPages: SourceJudge = (view, _run, { blocks }) => {
+  const pages = view.report.blocks.map(
+    ({ block }) => blocks.find(({ name }) => name === block)?.hostPageBytes,
+  );
+  const isKnown = pages.length > 0 && pages.every((page) => page !== undefined);
+  // Powers of two that differ: their sum is their OR.
+  return advises(view, isKnown ? [...new Set(pages)].reduce((sum, page) => sum + page, 0) : undefined);
+};
+
+function advises(view: SourceView, summary: number | undefined): Finding {
+  const expected =
+    summary === undefined
+      ? 'the OR of the page sizes of the listed blocks, and the target page'
+      : `summary ${summary}, target page ${TARGET_PAGE_BYTES}`;
   const advise = view.records[firstFromSource(view, 'POSTCOPY_ADVISE')];
   if (advise === undefined) return failed(expected, 'no ADVISE');
   const { pageSizeSummary, targetPageSize } = advise.values;
   const seen = `summary ${String(pageSizeSummary)}, target page ${String(targetPageSize)}`;
-  const wrong = targetPageSize === TARGET_PAGE_BYTES ? anomalyOf(view, ['S3']) : seen;
-  return faultless(expected, wrong, seen);
-};
+  const isRight = targetPageSize === TARGET_PAGE_BYTES && (summary ?? pageSizeSummary) === pageSizeSummary;
+  return faultless(expected, isRight ? anomalyOf(view, ['S3']) : seen, seen);
+}
 
 /** S4: ADVISE before the RAM list. */
 export const advisesFirst: SourceJudge = (view) => {
@@ -59,6 +75,13 @@ export const advisesFirst: SourceJudge = (view) => {
     : failed(expected, 'a RAM list without ADVISE before it');
 };
 
+/** What stands behind the entries of the RAM list: EOS, if its reader and its writer agree about them. */
+function followsList(view: SourceView): PassedRecord | undefined {
+  const main = mainRecords(view);
+  const list = main.findIndex(({ name }) => name === 'MEM_SIZE');
+  return main.slice(list + 1).find(({ name }) => !name.startsWith('RAM_LIST'));
+}
+
 /** S5: the list adds up, so that the payload goes on behind it. */
 export const listAddsUp: SourceJudge = (view) => {
   const expected = 'lengths that add up to the total, and EOS behind them';
@@ -66,7 +89,7 @@ export const listAddsUp: SourceJudge = (view) => {
   const main = mainRecords(view);
   const list = main.findIndex(({ name }) => name === 'MEM_SIZE');
   if (list < 0) return failed(expected, broken ?? view.error?.message ?? 'no RAM list');
-  const next = main.slice(list + 1).find(({ name }) => !name.startsWith('RAM_LIST'));
+  const next = followsList(view);
   const wrong =
     next?.name === 'EOS' ? undefined : (view.error?.message ?? `${next?.name ?? 'nothing'} behind it`);
   const blocks = main.filter(({ name }) => name === 'RAM_LIST_ENTRY').length;
@@ -101,8 +124,10 @@ export function listsPageSizes(pageOf: (block: string, subject: Subject) => numb
         ? notRun('none of the blocks that were told by --blocks is in the RAM list')
         : failed('a RAM list', view.error.message);
     }
-    const isRight = known.every(([block, page]) => page === wants(block));
-    return isRight ? passed(expected, tell(known)) : failed(expected, tell(known));
+    const isOver = followsList(view)?.name === 'EOS';
+    const isRight = isOver && known.every(([block, page]) => page === wants(block));
+    const seen = `${tell(known)}${isOver ? '' : ', and no EOS behind them'}`;
+    return isRight ? passed(expected, seen) : failed(expected, seen);
   };
 }
 
