@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DissectionSession } from '../analysis/dissection-session.ts';
 import type { TimedSink } from '../analysis/timed-entry.ts';
 import type { DestinationScript } from './destination-script.ts';
+import { forgetPages } from './forget-pages.ts';
 import type { Scenario } from './scenario.ts';
 import { ScriptedDestination } from './scripted-destination.ts';
+import { viewOf } from './source-view.ts';
 import type { Stage, StageChannel } from './stage.ts';
 
 /** A source that does what it must not while the destination holds still, does it within so long. */
@@ -115,6 +117,12 @@ export function sourceScenario(script: DestinationScript): Scenario {
   return {
     name,
     ...(start === 'postcopy' ? {} : { variant: start }),
-    play: (stage) => new Performance(stage, script).play(),
+    async play(stage) {
+      const stalledAt = await new Performance(stage, script).play();
+      const { exchange, subject } = stage;
+      const { records } = viewOf(exchange, subject.profile); // made while the pages are there, and kept
+      exchange.replace(forgetPages(exchange.pieces, records));
+      return stalledAt;
+    },
   };
 }
