@@ -6,10 +6,14 @@ import { accepted, destinationRule, hiddenRule, look, refused } from './destinat
 import { HONEST } from './destination-rules-framing.ts';
 import {
   type Edit,
+  edited,
+  hugeOf,
   inPrecopy,
   inRunning,
   inSetup,
   movingOf,
+  needsHugeBlock,
+  needsSmallBlock,
   needsSmallPages,
   smallOf,
 } from './destination-scripts.ts';

@@ -16,7 +16,7 @@ import { endOfRam, pageLabel, ramSection, ramStart } from './honest-script.ts';
 import { rawRamList } from './raw-record.ts';
 import type { Rule } from './rule.ts';
 import { replace, send, without } from './script.ts';
-import { type LayoutBlock, type Subject, smallBlock } from './subject.ts';
+import type { LayoutBlock, Subject } from './subject.ts';
 
 /** The START of `ram` with a RAM list of one's own. */
 function listed(make: (subject: Subject) => Uint8Array): Edit {
