@@ -4,7 +4,7 @@
 //   postcopy conform source --spawn 'node examples/conform/qemu-source.mjs {uri}' --profile 7.2
 //
 // Plain Node, without anything of the project, to show what an adapter needs: it takes the URI, and prints one JSON
-// object with `status`, `ramSha256` and `runState` when the migration is over.
+// object a line with `status`, and with `ramSha256` and `runState` when the migration is over; the last one counts.
 import { spawn } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -94,6 +94,7 @@ const qemu = spawn(
   ],
   { stdio: ['ignore', 'ignore', 'inherit'] },
 );
+process.once('SIGTERM', () => process.exit(1));
 process.on('exit', () => {
   qemu.kill('SIGKILL');
   rmSync(ramPath, { force: true });
@@ -102,6 +103,11 @@ process.on('exit', () => {
 const qemuEnded = once(qemu, 'exit').then(([code, signal]) => {
   throw new Error(`QEMU ended with ${code ?? signal}`);
 });
+
+/** Each line takes the place of the one before: a QEMU that waits for something for ever is an answer too. */
+function tell(status, more = {}) {
+  process.stdout.write(`${JSON.stringify({ status, ...more })}\n`);
+}
 
 /** QMP: commands one after another, and the states of the migration as they come. */
 class Qmp {
@@ -117,6 +123,8 @@ class Qmp {
       const message = JSON.parse(line);
       if (message.event === 'MIGRATION') {
         this.states.push(message.data.status);
+        // It cancels when it is told to end, which tells nothing of the migration.
+        if (message.data.status !== 'cancelling') tell(message.data.status);
         this.onState();
       } else if (message.event === undefined && message.QMP === undefined) this.#pending.shift()(message);
     });
@@ -144,20 +152,17 @@ class Qmp {
     return result;
   }
 
-  /** The first of these states that is reached after `seen` of them, or the last one when we are told to stop. */
+  /** The first of these states that is reached after `seen` of them. */
   async reach(wanted, seen = 0) {
     for (;;) {
       const state = this.states.slice(seen).find((candidate) => wanted.includes(candidate));
-      if (state !== undefined || isStopped) return state ?? this.states.at(-1);
+      if (state !== undefined) return state;
       await new Promise((resolve) => {
         this.onState = resolve;
       });
     }
   }
 }
-
-/** Told to stop, it says how far it came: a QEMU that waits for something for ever is an answer too. */
-let isStopped = false;
 
 function sha256OfFile(path) {
   const hash = createHash('sha256');
@@ -199,14 +204,10 @@ async function awaitGuest() {
 try {
   const qmp = await Promise.race([Qmp.open(join(directory, 'qmp')), qemuEnded]);
   if (values.bios !== undefined) await Promise.race([awaitGuest(), qemuEnded]);
-  process.once('SIGTERM', () => {
-    isStopped = true;
-    qmp.onState();
-  });
   const status = await Promise.race([migrate(qmp), qemuEnded]);
   const { status: runState } = await qmp.run('query-status');
   const ramSha256 = { ram0: sha256OfFile(ramPath) };
-  process.stdout.write(`${JSON.stringify({ status, ramSha256, runState })}\n`);
+  tell(status, { ramSha256, runState });
   process.exit(status === 'completed' ? 0 : 1);
 } catch (error) {
   process.stderr.write(`${error.message}\n`);

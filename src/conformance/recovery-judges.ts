@@ -84,14 +84,17 @@ export const sendsWhatIsMissing: SourceJudge = afterReturn((view, run) => {
   return hasCompleted(view, run) ? passed(expected, seen) : failed(expected, whyNotCompleted(view, run));
 });
 
-/** S37, S38: a wrong answer is refused, and the source stays paused. */
+/** QEMU 7.2 waits in the second for ever. */
+const PAUSED = ['postcopy-paused', 'postcopy-recover'];
+
+/** S37, S38: a wrong answer is refused, and the source does not go on. */
 export const staysPaused: SourceJudge = afterReturn((view, run) => {
-  const expected = 'it closes the connection, sends no page, and stays postcopy-paused';
+  const expected = 'it closes the connection, sends no page, and goes no further';
   const records = recovered(view);
   const pages = records.filter(({ name }) => name === 'PAGE' || name === 'ZERO').length;
   if (view.closedAt[1] === undefined) return failed(expected, `it stayed connected; ${endWords(run)}`);
   if (pages > 0) return failed(expected, `${pages} pages`);
   const { status } = run.end;
-  const isRight = status === undefined ? run.end.exitCode !== 0 : status === 'postcopy-paused';
+  const isRight = status === undefined ? run.end.exitCode !== 0 : PAUSED.includes(status);
   return isRight ? passed(expected, endWords(run)) : failed(expected, endWords(run));
 });

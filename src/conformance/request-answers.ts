@@ -11,6 +11,8 @@ export interface RequestAnswer {
   /** Host pages that nobody had asked for and that came in between. */
   readonly othersFirst: number;
   readonly isAnswered: boolean;
+  /** Whether it was answered before END: a source that completes sends all the rest at once, before it can be asked. */
+  readonly isBeforeEnd: boolean;
   /** Connection that brought its last target page. */
   readonly conn: number | undefined;
 }
@@ -30,16 +32,19 @@ export function requestAnswers(records: readonly PassedRecord[]): RequestAnswer[
   const answers: RequestAnswer[] = [];
   let missing: number | undefined;
   let others = 0;
+  let isEnding = false;
   let named: string | undefined;
   const finish = (key: string, conn: number | undefined): void => {
     const { block, hostPage, missingBefore, othersBefore } = pending.get(key)!;
     pending.delete(key);
     const othersFirst = others - othersBefore;
-    answers.push({ block, hostPage, missingBefore, othersFirst, isAnswered: conn !== undefined, conn });
+    const [isAnswered, isBeforeEnd] = [conn !== undefined, !isEnding];
+    answers.push({ block, hostPage, missingBefore, othersFirst, isAnswered, isBeforeEnd, conn });
   };
   for (const { dir, conn, name, values, ...record } of records) {
     if (dir === 'fwd') {
       ram.take({ name, values, ...record }, conn);
+      isEnding ||= name === 'SECTION_END';
       if (name === 'POSTCOPY_RUN') missing = ram.hostPages((page) => !ram.isHeld(page)).length;
       if ((name !== 'PAGE' && name !== 'ZERO') || missing === undefined) continue;
       const block = values['block'] as string;

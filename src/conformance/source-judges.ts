@@ -200,7 +200,9 @@ export const servesRequestsFirst: SourceJudge = (view) => {
   const expected = `each requested page before others: at most ${OTHERS_ALLOWED}, or a quarter of what is missing, first`;
   const answers = requestAnswers(view.records);
   const allowed = (missing: number): number => Math.max(OTHERS_ALLOWED, missing / SHARE_ALLOWED);
-  const judged = answers.filter(({ missingBefore }) => missingBefore > 2 * allowed(missingBefore));
+  const judged = answers.filter(
+    ({ missingBefore, isBeforeEnd }) => isBeforeEnd && missingBefore > 2 * allowed(missingBefore),
+  );
   const unanswered = answers.find(({ isAnswered }) => !isAnswered);
   if (unanswered !== undefined && view.report.eof) {
     return failed(

@@ -74,8 +74,9 @@ class Performance {
     for (let isOver = false; !isOver; ) {
       const conn = this.#stage.channels.length;
       const channel = await this.#stage.accept((bytes) => this.#read(conn, bytes));
-      if (channel === undefined) isOver = this.#stage.peer.hasEnded;
-      else this.#channels.push(channel);
+      isOver = channel === undefined && this.#stage.peer.hasEnded;
+      if (channel === undefined) continue;
+      this.#channels.push(channel);
       this.#newsCount += 1;
     }
   }

@@ -55,6 +55,11 @@ export class OutgoingStream {
     return isLastStepSent ? this.#isInsideAfterStep : this.#wasInsideBeforeStep;
   }
 
+  /** Whether so many bytes wait to be flushed. */
+  holds(lengthBytes: number): boolean {
+    return this.#batch.holds(lengthBytes);
+  }
+
   /** Whether it is time to flush. */
   get isFull(): boolean {
     return this.#batch.isFull;

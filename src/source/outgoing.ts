@@ -41,6 +41,8 @@ export interface OutgoingOptions {
   readonly negotiate: boolean;
   readonly postcopyAfter: PostcopyAfter;
   readonly downtimeLimitNs: number;
+  /** Background pages leave in batches of about so many bytes, between which requests are served; default 512 KiB. */
+  readonly backgroundBatchBytes?: number;
   readonly guest: GuestPages;
 }
 
@@ -286,7 +288,7 @@ export class OutgoingMigration {
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
     yield* stream.beginRamPayload('SECTION_PART', 'background');
-    const feed = new PageFeed(order, stream);
+    const feed = new PageFeed(order, stream, this.#options.backgroundBatchBytes);
     for (let sendClass = feed.fill(); sendClass !== undefined; sendClass = feed.fill()) {
       yield* stream.flush(sendClass);
     }

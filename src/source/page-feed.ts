@@ -26,10 +26,13 @@ export class PageFeed {
   /** The placement page under way, and the target page of it that is next. */
   #unit: PageUnit | undefined;
   #nextPage = 0;
+  readonly #backgroundBytes: number;
 
-  constructor(order: PageOrder, stream: OutgoingStream) {
+  /** `backgroundBytes`: a batch of background pages leaves when it has so many, even if more would fit in. */
+  constructor(order: PageOrder, stream: OutgoingStream, backgroundBytes = Number.POSITIVE_INFINITY) {
     this.#order = order;
     this.#stream = stream;
+    this.#backgroundBytes = backgroundBytes;
   }
 
   /** Adds pages until the batch has to leave, and returns as what; undefined when nothing is dirty any more. */
@@ -38,7 +41,8 @@ export class PageFeed {
     for (let unit = this.#unit ?? this.#begin(); unit !== undefined; unit = this.#begin()) {
       const { block, firstPage, pageCount, isRequested } = unit;
       const endPage = firstPage + pageCount;
-      while (this.#nextPage < endPage && !stream.isFull) {
+      const batchBytes = isRequested ? Number.POSITIVE_INFINITY : this.#backgroundBytes;
+      while (this.#nextPage < endPage && !stream.isFull && !stream.holds(batchBytes)) {
         stream.appendPage(block.ram, this.#nextPage);
         this.#nextPage += 1;
       }
@@ -48,7 +52,8 @@ export class PageFeed {
       if (isRequested) stream.counters.requestedPages += pageCount;
       else stream.counters.backgroundPages += pageCount;
       // A vCPU waits for it, and a batch that already holds some of it must not wait for more.
-      if (isRequested || this.#order.hasRequests || stream.isFull) return sendClass;
+      if (isRequested || this.#order.hasRequests || stream.isFull || stream.holds(batchBytes))
+        return sendClass;
     }
     return undefined;
   }

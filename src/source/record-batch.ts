@@ -38,6 +38,11 @@ export class RecordBatch {
     return this.#length >= BATCH_BYTES;
   }
 
+  /** Whether it holds at least so many bytes. */
+  holds(lengthBytes: number): boolean {
+    return this.#length >= lengthBytes;
+  }
+
   get isEmpty(): boolean {
     return this.#length === 0;
   }
