@@ -52,6 +52,9 @@ export function inPrecopy(steps: readonly Step[], ...added: readonly Step[]): St
   return after(steps, 'end of part', ...probe(PROBE.PRECOPY), ...added);
 }
 
+/** RUN stands behind PING 3, and on a busy machine may take so long after its PONG. Nothing tells when it was done. */
+const RUN_MS = 100;
+
 /** The waits that show that the guest runs at the peer: its package is loaded, and one more PING was answered. */
 export function whenRunning(): Step[] {
   const loaded: Step = {
@@ -59,7 +62,7 @@ export function whenRunning(): Step[] {
     do: 'await',
     until: ({ pongs }) => pongs.includes(3) && pongs.includes(4),
   };
-  return [loaded, ...probe(PROBE.RUNNING)];
+  return [loaded, { label: 'RUN', do: 'listen', ms: RUN_MS }, ...probe(PROBE.RUNNING)];
 }
 
 /** Steps put in when the guest runs, before the pages of postcopy. */
@@ -129,6 +132,13 @@ export function allPages(plan: MigrationPlan): Step[] {
 export function needsHugeBlock(subject: Subject): string | undefined {
   if (hugeBlock(subject) !== undefined) return undefined;
   return 'it needs a block with host pages larger than 4 KiB: see --blocks';
+}
+
+/** The peer has large host pages only. */
+export function needsSmallBlock(subject: Subject): string | undefined {
+  return smallBlock(subject) === undefined
+    ? 'it needs a block with host pages of 4 KiB: see --blocks'
+    : undefined;
 }
 
 /** The peer has no block of several 4 KiB pages. */

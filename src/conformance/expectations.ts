@@ -171,6 +171,14 @@ export function refuses(refusal: Refusal): Expectation {
   };
 }
 
+/** Profiles, or QEMUs, differ: it completes or fails, and either is told. */
+export function completesOrFails(): Expectation {
+  return {
+    expected: 'the migration completes, or fails without SHUT 0',
+    fault: (look) => completes().fault(look) && refuses('failed').fault(look),
+  };
+}
+
 /** Nothing more is demanded than that the migration does not pass for complete. */
 export function doesNotComplete(): Expectation {
   return {
