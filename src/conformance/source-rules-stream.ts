@@ -104,7 +104,7 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
   always(
     'S15',
     'The package begins with LISTEN, ends with RUN, and holds device sections and PINGs in between.',
-    keepsInPostcopy('LISTEN, devices, PING, RUN', ['S15']),
+    keepsInPostcopy('LISTEN, devices, PING, RUN', ['S15'], ['truncated']),
   ),
   {
     id: 'S16',

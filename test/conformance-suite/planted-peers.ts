@@ -26,7 +26,7 @@ const BLOCKS: Readonly<Record<Role, readonly LayoutBlock[]>> = {
   ],
 };
 /** What does not come by then, in one process, never does. */
-const TIMEOUT_MS = 1500;
+const TIMEOUT_MS = 1000;
 const JOBS = 4;
 
 function start({ role, fault }: PlantedFault, uri: ChannelUri, variant: string | undefined): Peer {

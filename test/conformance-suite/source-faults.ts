@@ -229,7 +229,7 @@ export const SOURCE_FAULTS: readonly PlantedSource[] = [
   {
     what: 'goes on with a section that it never announced',
     fault: first('SECTION_PART', () => [encodeSection('SECTION_PART', { sectionId: 9 })]),
-    caughtBy: ['S2'],
+    caughtBy: ['S17'],
   },
   {
     what: 'sums up other page sizes in ADVISE',
@@ -409,7 +409,8 @@ export const SOURCE_FAULTS: readonly PlantedSource[] = [
   { what: 'leaves without waiting for SHUT', fault: { doesNotAwait: 'SHUT' }, caughtBy: ['S34'] },
   {
     what: 'overlooks a received bitmap that nobody asked for',
-    fault: { overlooks: /^S39 / },
+    // The bitmap that follows the message is taken for messages, too.
+    fault: { overlooks: /^S(27|28|37|39) / },
     caughtBy: ['S39'],
   },
   {
