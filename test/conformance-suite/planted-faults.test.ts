@@ -11,7 +11,7 @@ import { SOURCE_FAULTS } from './source-faults.ts';
 
 const PAGE = 'docs/conformance/planted-faults.md';
 /** A fault is waited for in vain for a while, in which others can be looked at. */
-const AT_A_TIME = 3;
+const AT_A_TIME = 4;
 
 const PLANTED = [
   ...DESTINATION_FAULTS.map((each) => ({ role: 'destination' as const, ...each })),
