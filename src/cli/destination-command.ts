@@ -35,8 +35,8 @@ export const DESTINATION_HELP = {
     'mem-prealloc': { doc: 'commit all RAM beforehand: with --block before listening, else at the RAM list' },
     smp: {
       value: 'N',
-      doc: 'vCPU threads to start ahead; 0 starts them when their state arrives',
-      default: '0',
+      doc: 'vCPU threads to start before a source connects; a guest with another number waits for its own',
+      default: '2',
     },
     'refuse-unknown-devices': {
       doc: 'refuse device sections that cannot be loaded, instead of keeping them unread',
@@ -95,6 +95,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
     args.refuse(['timeout'], 'on a replay, which never waits for a source');
     args.refuse(['record'], 'on a replay, which is a recording already');
     args.refuse(['touch'], 'on a replay, where nobody answers a request');
+    args.refuse(['smp'], 'on a replay, which waits for its vCPUs');
   }
   if (!args.has('replay')) args.refuse(['replies'], 'without --replay');
   if (origin.kind === 'replay' && origin.preemptPath === undefined) {
@@ -126,7 +127,7 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     negotiate: !args.has('no-negotiate'),
     preempt: args.has('postcopy-preempt') || (origin.kind === 'replay' && origin.preemptPath !== undefined),
     preallocates: args.has('mem-prealloc'),
-    vcpuCount: args.integer('smp', 0, MAX_VCPUS),
+    vcpuCount: origin.kind === 'replay' ? 0 : args.integer('smp', 0, MAX_VCPUS),
     ramImagePath: args.text('ram-image'),
     touch: parseTouch(args),
     timeoutMs: args.integer('timeout', 1),

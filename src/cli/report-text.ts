@@ -1,10 +1,11 @@
 // A result as text for people: pure, a list of lines.
 import type { ErrorRecord } from '../errors.ts';
+import { printable } from '../protocol/printable.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
 import type { DemoResult, DemoStep, GuestAtSource, MigrationResult } from '../telemetry/result.ts';
 import { formatBytes, formatCount, formatNs, formatRate } from './format-quantity.ts';
 import { stallLines } from './report-stalls.ts';
-import { alignColumns, printable, wrap } from './text-layout.ts';
+import { alignColumns, wrap } from './text-layout.ts';
 
 /** How a report looks. */
 export interface ReportOptions {

@@ -143,6 +143,26 @@ export const COMMAND_RULES: readonly Rule[] = [
     look('an empty ADVISE to a peer without postcopy', EMPTY_ADVISE, [completes()]),
   ),
   destinationRule(
+    'D26',
+    'An ADVISE for RAM is refused where postcopy of RAM is off.',
+    refused('an ADVISE to a peer without postcopy', 'failed', (steps) => inSetup(steps), {
+      variant: 'no-postcopy',
+    }),
+  ),
+  destinationRule(
+    'D27',
+    'An ADVISE that is neither empty nor of 16 bytes is refused.',
+    refused('an ADVISE of 8 bytes', 'failed', advised(bytes(8))),
+    refused('an ADVISE of 24 bytes', 'failed', advised(bytes(24))),
+  ),
+  destinationRule(
+    'D28',
+    'A second ADVISE is refused.',
+    refused('ADVISE twice', 'failed', (steps, _plan, subject) =>
+      before(steps, 'part', send('advise again', advise(subject))),
+    ),
+  ),
+  destinationRule(
     'D29',
     "An ADVISE whose summary is not the OR of one's own host page sizes is refused.",
     refused('a summary with a page size more', 'failed', (steps, plan, subject) =>

@@ -6,19 +6,24 @@ import { accepted, destinationRule, hiddenRule, look, refused } from './destinat
 import { HONEST } from './destination-rules-framing.ts';
 import {
   type Edit,
+  edited,
+  hugeOf,
   inPrecopy,
   inRunning,
   inSetup,
   movingOf,
+  needsHugeBlock,
+  needsSmallBlock,
   needsSmallPages,
   smallOf,
 } from './destination-scripts.ts';
-import { completes } from './expectations.ts';
+import { completes, completesOrFails } from './expectations.ts';
 import { discardOf, discardRanges } from './honest-script.ts';
 import type { MigrationPlan, PlannedBlock } from './migration-plan.ts';
 import { discardPayload, type RawDiscard, rawCommand } from './raw-command.ts';
 import type { Rule } from './rule.ts';
 import { after, before, replace, send } from './script.ts';
+import type { Subject } from './subject.ts';
 
 /** The block with the largest host pages: an alignment that is too small shows there best. */
 function coarsest(plan: MigrationPlan): PlannedBlock {
@@ -46,6 +51,16 @@ function firstPage(plan: MigrationPlan): { block: string; rest: Uint8Array } {
   const { name, hostPageBytes } = plan.blocks[0]!;
   return { block: name, rest: ranges.encode([{ start: 0, length: hostPageBytes }]) };
 }
+
+/** A discard of nothing. */
+function emptyRangeOf(blockOf: (plan: MigrationPlan, subject: Subject) => PlannedBlock): Edit {
+  return (steps, plan, subject) => {
+    const { name } = blockOf(plan, subject);
+    return inPrecopy(steps, send('changed', discardRanges(name, [{ start: 0, length: 0 }])));
+  };
+}
+
+const EMPTY_HUGE_RANGE = edited('a range of no length of a block with large pages', emptyRangeOf(hugeOf));
 
 /** Every other host page of the sent ones, so many that they need more than one command of a QEMU source. */
 const MANY = 18;
@@ -147,10 +162,15 @@ export const DISCARD_RULES: readonly Rule[] = [
   ),
   destinationRule(
     'D42',
-    'A range of no length is taken, and has no effect.',
-    accepted(
-      'a range of no length',
-      discarding(() => ({ start: 0, length: 0 })),
+    'A range of no length is taken, and has no effect; a QEMU refuses it on a block with pages of hugetlbfs.',
+    accepted('a range of no length', emptyRangeOf(smallOf), [], { obstacle: needsSmallBlock }),
+    ...(['strict', '10.x', '7.2'] as const).map((profile) =>
+      look(
+        `a range of no length of a block with large pages${profile === 'strict' ? '' : ', which may fail'}`,
+        EMPTY_HUGE_RANGE,
+        [profile === 'strict' ? completes() : completesOrFails()],
+        { profiles: [profile], obstacle: needsHugeBlock },
+      ),
     ),
   ),
   destinationRule(

@@ -2,7 +2,7 @@
 import { encodeCommand } from '../protocol/commands.ts';
 import { accepted, destinationRule, look, refused } from './destination-rule.ts';
 import { edited, inPrecopy, inSetup, usualPackage, withPackage } from './destination-scripts.ts';
-import { answersWith, completes, type Expectation, refuses } from './expectations.ts';
+import { answersWith, completes, completesOrFails } from './expectations.ts';
 import { deviceSections, LISTEN, PING_IN_PACKAGE, packageOf, pageLabel, RUN } from './honest-script.ts';
 import type { Rule } from './rule.ts';
 import { findStep, replace, type Step, send } from './script.ts';
@@ -12,12 +12,6 @@ const PING_BEHIND_RUN = 0x201;
 const MOMENT_MS = 300;
 /** Of PACKAGED, before its blob. */
 const PACKAGED_BYTES = 9;
-
-/** Whatever the end, as long as it is a clean one. */
-const completesOrFails: Expectation = {
-  expected: 'the migration completes, or fails without SHUT 0',
-  fault: (at) => completes().fault(at) && refuses('failed').fault(at),
-};
 
 /** Nothing is discarded, so nothing that precopy sent is sent again. */
 const WITHOUT_DISCARD = edited('no discard at all', (steps, plan) =>
@@ -55,7 +49,7 @@ export const PACKAGE_RULES: readonly Rule[] = [
       look(
         `no discard at all${profile === '7.2' ? ', which may fail' : ''}`,
         WITHOUT_DISCARD,
-        [profile === 'strict' ? completes() : completesOrFails],
+        [profile === 'strict' ? completes() : completesOrFails()],
         { profiles: [profile] },
       ),
     ),
@@ -118,9 +112,9 @@ export const PACKAGE_RULES: readonly Rule[] = [
   ),
   destinationRule(
     'D52',
-    'LISTEN and RUN are taken outside of a package too.',
+    'LISTEN and RUN are taken outside of a package too, one right behind the other.',
     accepted('LISTEN and RUN on the main channel', (steps, _plan, subject) =>
-      replace(steps, 'package', send('package', ...usualPackage(subject))),
+      replace(steps, 'package', send('package', deviceSections(subject), LISTEN, RUN)),
     ),
   ),
 ];

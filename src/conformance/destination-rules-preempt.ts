@@ -4,18 +4,19 @@ import { joinBytes } from '../protocol/message.ts';
 import { encodeEos, RAM_FLAG, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { destinationRule, look } from './destination-rule.ts';
 import { hugeOf, movingOf, needsHugeBlock, whenRunning } from './destination-scripts.ts';
-import { completes, refuses } from './expectations.ts';
-import { endOfRam, honestScript, pageLabel, probe } from './honest-script.ts';
+import { completes, doesNotComplete, refuses } from './expectations.ts';
+import { END_LABEL, endOfRam, honestScript, pageLabel, probe } from './honest-script.ts';
 import { encodePage, MigrationPlan, type PlannedBlock } from './migration-plan.ts';
 import { scripted } from './play-script.ts';
 import { rawRecord } from './raw-record.ts';
 import { requestScript } from './request-script.ts';
-import type { Rule } from './rule.ts';
+import type { Check, Rule } from './rule.ts';
 import type { Scenario } from './scenario.ts';
 import { after, before, replace, type Step, send, without } from './script.ts';
 import type { Subject } from './subject.ts';
 
 const MOMENT_MS = 300;
+const UNNOTICED_MS = 1500;
 const VARIANT = { variant: 'preempt' } as const;
 const OLD = ['7.2', 'strict'] as const;
 const CONNECT: Step = { label: 'connect the preempt channel', do: 'connect-preempt' };
@@ -59,6 +60,24 @@ function halves(plan: MigrationPlan, block: PlannedBlock, hostPage: number): [Ui
   return [joinBytes(pages.slice(0, pages.length / 2)), joinBytes(pages.slice(pages.length / 2))];
 }
 
+/** A bad record on the preempt channel pauses the migration. QEMU reads no more of the channel, and then waits for ever. */
+function badOnPreempt(what: string, bytes: (plan: MigrationPlan) => Uint8Array): Check[] {
+  const changed = (steps: readonly Step[], plan: MigrationPlan): Step[] =>
+    before(steps, 'postcopy part', ...whenRunning(), onPreempt('changed', bytes(plan)));
+  const unnoticed = `${what}, which may go unnoticed`;
+  return [
+    look(what, preempted(what, changed), [refuses('paused')], { profiles: ['strict'] }),
+    look(
+      unnoticed,
+      preempted(unnoticed, (steps, plan) =>
+        replace(changed(steps, plan), END_LABEL, { label: 'a while', do: 'listen', ms: UNNOTICED_MS }),
+      ),
+      [doesNotComplete()],
+      { profiles: ['7.2', '10.x'] },
+    ),
+  ];
+}
+
 /** The rules. */
 export const PREEMPT_RULES: readonly Rule[] = [
   {
@@ -91,7 +110,7 @@ export const PREEMPT_RULES: readonly Rule[] = [
   },
   destinationRule(
     'D102',
-    'The preempt channel brings page records only; it has a CONTINUE memory and a host page under way of its own.',
+    'The preempt channel brings page records only, and has a CONTINUE memory and a host page under way of its own; what is wrong on it pauses the migration, or at a QEMU keeps it from ever completing.',
     look(
       'pages that are sent on the preempt channel as they are asked for',
       scripted(
@@ -123,28 +142,13 @@ export const PREEMPT_RULES: readonly Rule[] = [
       [completes()],
       { obstacle: needsHugeBlock },
     ),
-    look(
-      'CONTINUE on the preempt channel, which has named no block',
-      preempted('CONTINUE on the preempt channel, which has named no block', (steps, plan) => {
-        const block = movingOf(plan);
-        const offset = block.postcopy[0]! * block.hostPageBytes;
-        const flags = RAM_FLAG.PAGE | RAM_FLAG.CONTINUE;
-        const record = rawRecord(offset, flags, new Uint8Array(TARGET_PAGE_BYTES));
-        return before(steps, 'postcopy part', ...whenRunning(), onPreempt('changed', record));
-      }),
-      [refuses('paused')],
-    ),
-    look(
-      'a command on the preempt channel',
-      preempted('a command on the preempt channel', (steps) =>
-        before(
-          steps,
-          'postcopy part',
-          ...whenRunning(),
-          onPreempt('changed', encodeCommand('PING', { value: 7 }), endOfRam()),
-        ),
-      ),
-      [refuses('paused')],
+    ...badOnPreempt('CONTINUE on the preempt channel, which has named no block', (plan) => {
+      const block = movingOf(plan);
+      const offset = block.postcopy[0]! * block.hostPageBytes;
+      return rawRecord(offset, RAM_FLAG.PAGE | RAM_FLAG.CONTINUE, new Uint8Array(TARGET_PAGE_BYTES));
+    }),
+    ...badOnPreempt('a command on the preempt channel', () =>
+      joinBytes([encodeCommand('PING', { value: 7 }), endOfRam()]),
     ),
   ),
   destinationRule(

@@ -4,13 +4,19 @@ import { joinBytes } from '../protocol/message.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { accepted, destinationRule, hiddenRule, look, refused } from './destination-rule.ts';
 import { HONEST } from './destination-rules-framing.ts';
-import { type Edit, inSetup, needsHugeBlock, needsTwoBlocks } from './destination-scripts.ts';
+import {
+  type Edit,
+  inSetup,
+  needsHugeBlock,
+  needsSmallBlock,
+  needsTwoBlocks,
+} from './destination-scripts.ts';
 import { completes } from './expectations.ts';
 import { endOfRam, pageLabel, ramSection, ramStart } from './honest-script.ts';
 import { rawRamList } from './raw-record.ts';
 import type { Rule } from './rule.ts';
 import { replace, send, without } from './script.ts';
-import { type LayoutBlock, type Subject, smallBlock } from './subject.ts';
+import type { LayoutBlock, Subject } from './subject.ts';
 
 /** The START of `ram` with a RAM list of one's own. */
 function listed(make: (subject: Subject) => Uint8Array): Edit {
@@ -33,10 +39,6 @@ function totalOf(blocks: readonly LayoutBlock[]): number {
 /** Other page sizes in the list than those of the layout. */
 function pageSizes(change: (block: LayoutBlock) => number): Edit {
   return listedBlocks((blocks) => blocks.map((block) => ({ ...block, hostPageBytes: change(block) })));
-}
-
-function needsSmallBlock(subject: Subject): string | undefined {
-  return smallBlock(subject) === undefined ? 'it needs a block with host pages of 4 KiB' : undefined;
 }
 
 /** The rules. */

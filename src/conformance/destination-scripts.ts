@@ -5,6 +5,7 @@ import { RAM_SECTION_ID } from '../source/setup-records.ts';
 import {
   advise,
   deviceSections,
+  END_LABEL,
   endOfRam,
   type HonestOptions,
   honestScript,
@@ -51,6 +52,9 @@ export function inPrecopy(steps: readonly Step[], ...added: readonly Step[]): St
   return after(steps, 'end of part', ...probe(PROBE.PRECOPY), ...added);
 }
 
+/** RUN stands behind PING 3, and on a busy machine may take so long after its PONG. Nothing tells when it was done. */
+const RUN_MS = 100;
+
 /** The waits that show that the guest runs at the peer: its package is loaded, and one more PING was answered. */
 export function whenRunning(): Step[] {
   const loaded: Step = {
@@ -58,7 +62,7 @@ export function whenRunning(): Step[] {
     do: 'await',
     until: ({ pongs }) => pongs.includes(3) && pongs.includes(4),
   };
-  return [loaded, ...probe(PROBE.RUNNING)];
+  return [loaded, { label: 'RUN', do: 'listen', ms: RUN_MS }, ...probe(PROBE.RUNNING)];
 }
 
 /** Steps put in when the guest runs, before the pages of postcopy. */
@@ -111,7 +115,7 @@ export function precopyScript(subject: Subject, plan: MigrationPlan, options: Pr
     send('devices', deviceSections(subject)),
     send('eof', encodeSection('EOF', {})),
     ...(options.behindEof ?? [send('description', encodeSection('VMDESCRIPTION', { json: description }))]),
-    { label: 'SHUT or the end of the connection', do: 'await-end' },
+    { label: END_LABEL, do: 'await-end' },
   ];
 }
 
@@ -128,6 +132,13 @@ export function allPages(plan: MigrationPlan): Step[] {
 export function needsHugeBlock(subject: Subject): string | undefined {
   if (hugeBlock(subject) !== undefined) return undefined;
   return 'it needs a block with host pages larger than 4 KiB: see --blocks';
+}
+
+/** The peer has large host pages only. */
+export function needsSmallBlock(subject: Subject): string | undefined {
+  return smallBlock(subject) === undefined
+    ? 'it needs a block with host pages of 4 KiB: see --blocks'
+    : undefined;
 }
 
 /** The peer has no block of several 4 KiB pages. */

@@ -171,6 +171,24 @@ export function refuses(refusal: Refusal): Expectation {
   };
 }
 
+/** Profiles, or QEMUs, differ: it completes or fails, and either is told. */
+export function completesOrFails(): Expectation {
+  return {
+    expected: 'the migration completes, or fails without SHUT 0',
+    fault: (look) => completes().fault(look) && refuses('failed').fault(look),
+  };
+}
+
+/** Nothing more is demanded than that the migration does not pass for complete. */
+export function doesNotComplete(): Expectation {
+  return {
+    expected: 'the migration does not complete: no SHUT 0',
+    fault: (look) =>
+      stalled(look) ??
+      (look.answers.shuts.includes(0) || look.run.end.status === 'completed' ? describeEnd(look) : undefined),
+  };
+}
+
 /** PONGs with these values came, in any order. */
 export function pongs(...values: readonly number[]): Expectation {
   return {

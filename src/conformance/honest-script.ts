@@ -110,6 +110,9 @@ export function deviceSections(subject: Subject): Uint8Array {
   return encodeDevices(subject.recorded?.machine.devices ?? []);
 }
 
+/** Label of the last step. */
+export const END_LABEL = 'SHUT or the end of the connection';
+
 /** Label of the step that sends a host page in postcopy. */
 export function pageLabel(block: LayoutBlock, hostPage: number): string {
   return `host page ${block.name} ${hostPage}`;
@@ -173,6 +176,6 @@ export function endOfStream(): Step[] {
   return [
     send('end', encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }), endOfRam()),
     send('eof', encodeSection('EOF', {})),
-    { label: 'SHUT or the end of the connection', do: 'await-end' },
+    { label: END_LABEL, do: 'await-end' },
   ];
 }

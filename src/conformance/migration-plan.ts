@@ -6,6 +6,8 @@ import type { LayoutBlock, Subject } from './subject.ts';
 
 /** So many host pages of a block have something in them; the rest is zero, so that a run stays small. */
 const WRITTEN_HOST_PAGES = 16;
+/** So many host pages in a row go the same way. */
+const STRIPE = 8;
 /** And within a large host page, every so manyeth target page. */
 const WRITTEN_EVERY = 64;
 
@@ -98,22 +100,23 @@ export class MigrationPlan {
 
 function planBlock(block: LayoutBlock): PlannedBlock {
   const hostPageCount = block.lengthBytes / block.hostPageBytes;
+  const all = Array.from({ length: hostPageCount }, (_, hostPage) => hostPage);
   const half = hostPageCount === 1 ? 1 : Math.floor(hostPageCount / 2);
-  const precopy = range(0, half);
+  // In a long block both kinds alternate, so that a guest that walks any part of it comes to missing pages.
+  const isLong = hostPageCount >= 4 * STRIPE;
+  const isPrecopy = (hostPage: number): boolean =>
+    isLong ? Math.floor(hostPage / STRIPE) % 2 === 0 : hostPage < half;
+  const precopy = all.filter(isPrecopy);
   // A block of one or two pages stays as it is.
-  const redirtied = half > 1 ? [1] : [];
+  const redirtied = precopy.length > 1 ? [1] : [];
   return {
     ...block,
     hostPageCount,
     pagesPerHostPage: block.hostPageBytes / TARGET_PAGE_BYTES,
     precopy,
     redirtied,
-    postcopy: [...redirtied, ...range(half, hostPageCount)],
+    postcopy: all.filter((hostPage) => redirtied.includes(hostPage) || !isPrecopy(hostPage)),
   };
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
 function isWritten({ pagesPerHostPage, hostPageCount }: PlannedBlock, page: number): boolean {

@@ -71,10 +71,11 @@ class ScriptPlay {
     isEnough: () => boolean,
   ): Promise<void> {
     const { requests } = this.#answers;
+    const { subject } = this.#stage;
     while (!isEnough() && !this.#main.isClosed) {
       const came = await this.#stage.until(
         () => requests.length > this.#servedCount || this.#main.isClosed,
-        QUIET_MS,
+        requests.length === 0 && subject.requests ? subject.timeoutMs : QUIET_MS,
       );
       const request = requests[this.#servedCount];
       if (!came || request === undefined) return;

@@ -1,4 +1,5 @@
 // Writes the results of a suite as TAP 14.
+import { printable } from '../protocol/printable.ts';
 import { shortExchange } from './exchange-lines.ts';
 import type { Report, SuitePlan, SuiteSummary } from './report.ts';
 import type { CheckResult, RuleResult } from './rule.ts';
@@ -44,10 +45,13 @@ export class TapReport implements Report {
       const { profile } = this.#plan!.subject;
       const exchanged = exchange === undefined ? [] : shortExchange(exchange, profile);
       return [
-        `- check: ${JSON.stringify(what)}`,
-        `  expected: ${JSON.stringify(finding.expected)}`,
-        `  seen: ${JSON.stringify(finding.seen)}`,
-        ...(exchanged.length === 0 ? [] : ['  exchange: |', ...exchanged.map((line) => `    ${line}`)]),
+        `- check: ${quoted(what)}`,
+        `  expected: ${quoted(finding.expected)}`,
+        `  seen: ${quoted(finding.seen)}`,
+        // The indentation is told: a first line that stands further to the right would be taken for it.
+        ...(exchanged.length === 0
+          ? []
+          : ['  exchange: |2', ...exchanged.map((line) => `    ${printable(line)}`)]),
       ];
     });
     return ['  ---', '  checks:', ...lines.map((line) => `    ${line}`), '  ...'];
@@ -67,5 +71,10 @@ function missingLines(checks: readonly CheckResult[]): string[] {
 
 /** `#` begins a directive, and a backslash escapes. */
 function plain(text: string): string {
-  return text.replaceAll(/[\\#]/g, '\\$&').replaceAll(/\s+/g, ' ');
+  return printable(text.replaceAll(/\s+/g, ' ')).replaceAll(/[\\#]/g, '\\$&');
+}
+
+/** A scalar of YAML, which takes JSON but no control character that JSON lets through. */
+function quoted(text: string): string {
+  return JSON.stringify(text.split('\n').map(printable).join('\n'));
 }

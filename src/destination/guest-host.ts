@@ -2,11 +2,9 @@
 import { GuestError, StateError } from '../errors.ts';
 import { decodeGuestDescription, type GuestDescription } from '../machine/guest-description.ts';
 import { RamImage, type SharedRamImage } from '../machine/ram-block.ts';
-import { VcpuControl } from '../machine/vcpu-control.ts';
 import { decodeVcpuState, type VcpuState } from '../machine/vcpu-state.ts';
-import { startVcpuThreads, type VcpuThreads } from '../machine/vcpu-threads.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
-import { FaultLog, type FaultLogData } from '../telemetry/fault-log.ts';
+import { FaultLog } from '../telemetry/fault-log.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
 import { FaultBoard } from './fault-board.ts';
 import type { LoadItem } from './incoming-effects.ts';
@@ -15,7 +13,7 @@ import { type DeviceRecord, GUEST_IDSTR, VCPU_IDSTR } from './known-devices.ts';
 import { ReturnPathPort } from './return-path-port.ts';
 import type { Touch } from './touch-order.ts';
 import { Toucher } from './toucher.ts';
-import type { FaultingThreadData, FromVcpuThread } from './vcpu-messages.ts';
+import { VcpuCrew } from './vcpu-crew.ts';
 
 /** A vCPU that does not park within this time never will. */
 const PARK_TIMEOUT_MS = 5000;
@@ -24,8 +22,6 @@ const START_TIMEOUT_MS = 30_000;
 /** vCPUs of one guest at most; the fault board has a line for each, and one for the toucher. */
 const VCPU_LIMIT = 64;
 const TOUCHER_LINE = VCPU_LIMIT;
-
-const VCPU_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
 
 /** What the host tells. */
 export interface GuestHostEvents {
@@ -45,14 +41,12 @@ export class GuestHost {
   description: GuestDescription | undefined;
   image: RamImage | undefined;
   #ram: SharedRamImage | undefined;
-  #control: VcpuControl | undefined;
-  #threads: VcpuThreads | undefined;
+  #crew: VcpuCrew | undefined;
   #isRunning = false;
   #toucher: Toucher | undefined;
   readonly #events: GuestHostEvents;
   readonly #touch: Touch | undefined;
   readonly #states: VcpuState[] = [];
-  readonly #faultLogs: FaultLogData[] = [];
 
   /** `touch`: in which order all RAM is to be touched in postcopy, if it is to be. */
   constructor(events: GuestHostEvents, touch?: Touch) {
@@ -68,7 +62,7 @@ export class GuestHost {
 
   /** When the first vCPU began to run, in monotonic ns; null before. */
   get firstAccessNs(): number | null {
-    const control = this.#control;
+    const control = this.#crew?.control;
     if (control === undefined || !this.#isRunning) return null;
     const starts = Array.from({ length: control.vcpuCount }, (_, index) => control.firstAccessNs(index));
     const begun = starts.filter((start) => start > 0);
@@ -76,28 +70,32 @@ export class GuestHost {
   }
 
   /**
-   * Starts the toucher, if there is to be one, and waits until it can touch: pages come as soon as there is RAM, and on
-   * a busy machine all of them before a thread has started. @throws GuestError `vcpu-does-not-start`, and as the toucher
+   * Starts the threads of `vcpuCount` vCPUs, and the toucher, if there is to be one, and waits until they have started:
+   * pages come as soon as there is RAM, and on a busy machine all of them before a thread has started.
+   *
+   * @throws GuestError `vcpu-does-not-start`, `vcpu-thread-died`, and as the toucher
    */
-  async startToucher(): Promise<void> {
-    if (this.#touch === undefined) return;
-    this.#toucher = new Toucher({
-      touch: this.#touch,
-      line: TOUCHER_LINE,
-      board: this.board.shared,
-      port: this.port.shared,
-      onReply: this.#events.onReply,
-      onError: this.#events.onError,
-    });
-    if (await this.#toucher.waitReady(START_TIMEOUT_MS)) return;
+  async start(vcpuCount: number): Promise<void> {
+    if (vcpuCount > 0) this.#crew = this.#startCrew(vcpuCount);
+    if (this.#touch !== undefined) {
+      this.#toucher = new Toucher({
+        touch: this.#touch,
+        line: TOUCHER_LINE,
+        board: this.board.shared,
+        port: this.port.shared,
+        onReply: this.#events.onReply,
+        onError: this.#events.onError,
+      });
+    }
+    await this.#crew?.started;
+    if (this.#toucher === undefined || (await this.#toucher.waitReady(START_TIMEOUT_MS))) return;
     throw new GuestError('vcpu-does-not-start', `the toucher did not start within ${START_TIMEOUT_MS} ms`);
   }
 
-  /** Takes the RAM, and starts `vcpuCount` threads ahead of the package so that the switchover need not wait for them. */
-  prepare(ram: SharedRamImage, vcpuCount: number): void {
+  /** Takes the RAM. */
+  prepare(ram: SharedRamImage): void {
     this.#ram = ram;
     this.image = new RamImage(ram);
-    if (vcpuCount > 0) this.#start(vcpuCount);
     this.#toucher?.take(ram);
   }
 
@@ -116,7 +114,7 @@ export class GuestHost {
 
   /** Stops the guest and returns the states of its vCPUs. */
   async stop(): Promise<VcpuState[]> {
-    const control = this.#control;
+    const control = this.#crew?.control;
     if (control === undefined || !this.#isRunning) return [];
     control.stop();
     if (!(await control.waitAllParkedAsync(PARK_TIMEOUT_MS))) {
@@ -127,33 +125,17 @@ export class GuestHost {
 
   /** Ends the threads and returns every fault, in order of time; those of the toucher as if by one more vCPU. */
   async end(): Promise<FaultRecord[]> {
-    this.#control?.exit();
     const touched = await this.#toucher?.end();
-    await this.#threads?.ended.catch(() => undefined); // told by onError already
+    const faultLogs = (await this.#crew?.end()) ?? [];
     const names = this.image?.blocks.map((block) => block.name) ?? [];
-    const faults = this.#faultLogs.flatMap((data) => new FaultLog(data.vcpu, data).toRecords(names));
+    const faults = faultLogs.flatMap((data) => new FaultLog(data.vcpu, data).toRecords(names));
     if (touched !== undefined) faults.push(...new FaultLog(this.vcpuCount, touched).toRecords(names));
     return faults.sort((a, b) => a.faultNs - b.faultNs);
   }
 
-  #start(vcpuCount: number): void {
-    const control = VcpuControl.allocate(vcpuCount);
-    this.#control = control;
-    const threads = startVcpuThreads({
-      ram: this.#ram!,
-      control: control.shared,
-      trace: this.description?.trace,
-      entry: VCPU_ENTRY,
-      extra: { board: this.board.shared, port: this.port.shared } satisfies FaultingThreadData,
-    });
-    this.#threads = threads;
-    for (const worker of threads.workers) {
-      worker.on('message', (message: FromVcpuThread) => {
-        if (message.kind === 'reply') this.#events.onReply(message.bytes);
-        else if (message.kind === 'faults') this.#faultLogs.push(message.log);
-      });
-    }
-    threads.ended.catch((error: unknown) => this.#events.onError(error));
+  #startCrew(vcpuCount: number): VcpuCrew {
+    const { onReply, onError } = this.#events;
+    return new VcpuCrew(vcpuCount, { board: this.board.shared, port: this.port.shared, onReply, onError });
   }
 
   #loadDevice(device: DeviceRecord): void {
@@ -177,32 +159,28 @@ export class GuestHost {
     if (count > 0) {
       if (this.#ram === undefined)
         throw new StateError('no-ram-list', 'expected the RAM list before RUN, found none');
-      // A trace is known only now, and each thread is given it at its start.
-      if (this.#control?.vcpuCount !== count || this.description?.trace !== undefined) {
-        await this.#endThreads();
-        this.#start(count);
-      }
-      if (!(await this.#control!.waitAllParkedAsync(START_TIMEOUT_MS))) {
-        throw new GuestError(
-          'vcpu-does-not-start',
-          `a vCPU thread did not start within ${START_TIMEOUT_MS} ms`,
-        );
-      }
-      for (const state of this.#states) this.#control!.writeState(state.index, state);
+      const { control } = await this.#readyCrew(count, this.#ram);
+      for (const state of this.#states) control.writeState(state.index, state);
     }
     // From here on the guest lives here. If the channel failed first, this throws, and it never runs.
     this.cell.advance(event);
     if (count > 0) {
       this.#isRunning = true;
-      this.#control!.run();
+      this.#crew!.control.run();
     }
     if (event === 'run') this.#toucher?.run();
     this.#events.onRunning();
   }
 
-  async #endThreads(): Promise<void> {
-    this.#control?.exit();
-    await this.#threads?.ended;
-    this.#faultLogs.length = 0;
+  /** As many threads as there are vCPUs, parked: those that were started ahead, or others if they were not so many. */
+  async #readyCrew(vcpuCount: number, ram: SharedRamImage): Promise<VcpuCrew> {
+    if (this.#crew?.control.vcpuCount !== vcpuCount) {
+      await this.#crew?.end();
+      this.#crew = this.#startCrew(vcpuCount);
+    }
+    const crew = this.#crew;
+    crew.take(ram, this.description?.trace);
+    if (await crew.control.waitAllParkedAsync(START_TIMEOUT_MS)) return crew;
+    throw new GuestError('vcpu-does-not-start', `a vCPU thread did not start within ${START_TIMEOUT_MS} ms`);
   }
 }

@@ -21,7 +21,7 @@ import type { Touch } from './touch-order.ts';
 
 /** How to receive a migration. */
 export interface DestinationOptions extends ReceiveOptions {
-  /** vCPU threads to start ahead of the package; 0 starts them with it. */
+  /** vCPU threads to start before a source connects; a guest with another number of vCPUs waits for new ones. */
   readonly vcpuCount: number;
   /** File that the guest's RAM was filled from, to prove it against. */
   readonly ramImagePath: string | undefined;
@@ -74,7 +74,7 @@ export class Destination {
   /** Receives one migration. Errors of the migration are in the result, not thrown. */
   async run(): Promise<DestinationOutcome> {
     const machinery = await calibrate();
-    await this.#host.startToucher();
+    await this.#host.start(this.#options.vcpuCount);
     const report = await this.#receive();
     const proof = await this.#finish(report);
     return { result: this.#result(report, proof, machinery), replies: report.replies };
@@ -127,7 +127,7 @@ export class Destination {
         this.#events.onConnected?.(message.peer);
         return;
       case 'ram':
-        this.#host.prepare(message.ram, this.#options.vcpuCount);
+        this.#host.prepare(message.ram);
         return;
       case 'load':
         this.#load(message.items);
