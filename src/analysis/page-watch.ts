@@ -95,6 +95,7 @@ export class PageWatch {
     if (pages === undefined) return;
     const sent = pages.send(offset, kind, isPostcopy);
     const what = `${block} offset ${offset}`;
+    if (sent === 'new-and-not-discarded' && !this.#isResumed) this.#anomalies.note('S12', what, place);
     if (sent === 'again-in-postcopy' && !this.#isResumed) this.#anomalies.note('S18', what, place);
     if (sent === 'held-since-precopy' && !this.#isResumed) this.#anomalies.note('S19', what, place);
     const now = { pages, hostPage: pages.hostPageAt(offset) };

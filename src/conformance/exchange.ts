@@ -39,6 +39,12 @@ export class ExchangeRecorder implements Exchange {
   readonly endings: ExchangeEnding[] = [];
   readonly #beganMs = performance.now();
 
+  /** Puts other pieces in the place of all there are. */
+  replace(pieces: readonly ExchangePiece[]): void {
+    this.pieces.splice(0, this.pieces.length);
+    for (const piece of pieces) this.pieces.push(piece);
+  }
+
   opening(conn: number): void {
     this.openings.push({ conn, tSeconds: this.#seconds() });
   }

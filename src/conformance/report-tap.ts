@@ -30,6 +30,7 @@ export class TapReport implements Report {
     this.#lines([
       `${verdict === 'failed' ? 'not ok' : 'ok'} ${this.#number} - ${rule.id} ${plain(rule.sentence)}${skip}`,
       ...(verdict === 'failed' ? this.#diagnostics(checks) : []),
+      ...(verdict === 'not-run' ? [] : missingLines(checks)),
     ]);
   }
 
@@ -59,6 +60,13 @@ export class TapReport implements Report {
   #lines(lines: readonly string[]): void {
     this.#write(`${lines.join('\n')}\n`);
   }
+}
+
+/** Checks that were not run, of a rule of which others were. */
+function missingLines(checks: readonly CheckResult[]): string[] {
+  return checks.flatMap(({ what, finding }) =>
+    finding.verdict === 'not-run' ? [`# not run: ${plain(what)}: ${plain(finding.why)}`] : [],
+  );
 }
 
 /** `#` begins a directive, and a backslash escapes. */

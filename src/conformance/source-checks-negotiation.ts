@@ -17,8 +17,8 @@ import type { Check } from './rule.ts';
 import * as script from './scripts-negotiation.ts';
 import { LEGACY_NEGOTIATION } from './scripts-whole.ts';
 import { completes, look, lookAtAll } from './source-findings.ts';
-import { listsPageSizes } from './source-judges.ts';
 import { leaves } from './source-leaving-judges.ts';
+import { listsPageSizes } from './source-setup-judges.ts';
 
 const leavesNegotiated = negotiating(leaves);
 const completesNegotiated = negotiating(completes);

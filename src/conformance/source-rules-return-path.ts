@@ -14,9 +14,10 @@ import {
   REPEATED,
   RESUME_ACK_EARLY,
 } from './scripts-whole.ts';
+import { waitsForShut } from './source-ending-judges.ts';
 import { completes, inPostcopy, look, lookAtAll } from './source-findings.ts';
-import { ignoresCleanRequests, servesRequestsFirst, waitsForShut } from './source-judges.ts';
 import { failsAtShut, leavesInPostcopy, needsShut, pauses } from './source-leaving-judges.ts';
+import { ignoresCleanRequests, servesRequestsFirst } from './source-page-judges.ts';
 
 function rule(id: string, sentence: string, checks: CheckedRule['checks']): Rule {
   return { id, sentence, role: 'source', checks };

@@ -4,21 +4,26 @@ import { largerPageOf, negotiating } from './negotiation-judges.ts';
 import type { CheckedRule, Rule } from './rule.ts';
 import { LARGER_PAGES } from './scripts-negotiation.ts';
 import { HUGE, POSTCOPY_RUNS, RANDOM } from './scripts-whole.ts';
+import { endsInOrder } from './source-ending-judges.ts';
 import { inPostcopy, look, lookAtAll, type SourceJudge } from './source-findings.ts';
 import {
-  advisesFirst,
-  advisesPages,
-  beginsInOrder,
   discardsInTime,
-  endsInOrder,
   endsPayloads,
-  hasFooters,
   keeps,
-  listAddsUp,
-  listsPageSizes,
+  keepsInPostcopy,
   sameRam,
   sendsNone,
-} from './source-judges.ts';
+} from './source-page-judges.ts';
+import {
+  advisesFirst,
+  advisesKnownPages,
+  advisesPages,
+  beginsInOrder,
+  hasFooters,
+  listAddsUp,
+  listsLargePages,
+  listsPageSizes,
+} from './source-setup-judges.ts';
 
 /** Runs with pages of all sizes that the peer can be given. */
 const ALL_RUNS = [...POSTCOPY_RUNS, HUGE, LARGER_PAGES];
@@ -47,10 +52,10 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
     beginsInOrder,
   ),
   always('S2', 'Every section ends with a footer that has its id.', hasFooters),
-  always(
+  rule(
     'S3',
     "ADVISE's summary is the OR of the page sizes of all blocks that are migrated, and its second field the target page.",
-    advisesPages,
+    [...lookAtAll(POSTCOPY_RUNS, advisesKnownPages), ...lookAtAll([HUGE, LARGER_PAGES], advisesPages)],
   ),
   always('S4', 'ADVISE comes before the START of ram, whose layout depends on it.', advisesFirst),
   always('S5', 'The total of the RAM list is the sum of its lengths.', listAddsUp),
@@ -59,16 +64,13 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
       [RANDOM],
       listsPageSizes((block, { blocks }) => blocks.find(({ name }) => name === block)?.hostPageBytes),
     ),
-    look(
-      HUGE,
-      listsPageSizes(() => undefined),
-    ),
+    look(HUGE, listsLargePages),
     look(LARGER_PAGES, negotiating(listsPageSizes(largerPageOf))),
   ]),
-  alwaysInPostcopy(
+  always(
     'S7',
     'The first page on a channel, and the first one after the discards, names its block.',
-    keeps('the name', ['S7'], ['no-block-named']),
+    keepsInPostcopy('the name', ['S7'], ['no-block-named']),
   ),
   always('S8', 'Every payload of ram ends with EOS.', endsPayloads),
   always('S9', 'A ZERO record has the fill byte 0.', keeps('0', ['S9'])),
@@ -78,31 +80,31 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
     sendsNone(['XBZRLE', 'COMPRESS_PAGE', 'HOOK']),
   ),
   rule('S11', 'Dirty state is rounded to whole host pages before it is discarded.', [
-    look(HUGE, inPostcopy(keeps('whole host pages', ALIGNED))),
-    look(LARGER_PAGES, negotiating(inPostcopy(keeps('whole host pages', ALIGNED)))),
+    look(HUGE, keepsInPostcopy('whole host pages', ALIGNED)),
+    look(LARGER_PAGES, negotiating(keepsInPostcopy('whole host pages', ALIGNED))),
   ]),
   rule(
     'S12',
     'Every page that is dirty at the switchover is discarded, also one that was never sent, in whole host pages within its block.',
     [
-      ...lookAtAll(ALL_RUNS, inPostcopy(keeps('all that is dirty', ['S12', ...ALIGNED]))),
+      ...lookAtAll(ALL_RUNS, keepsInPostcopy('all that is dirty', ['S12', ...ALIGNED])),
       ...lookAtAll(ALL_RUNS, inPostcopy(sameRam)),
     ],
   ),
-  alwaysInPostcopy(
+  always(
     'S13',
     'A DISCARD has at least one range, and should have 12 at most.',
-    keeps('1 to 12 ranges', ['S13'], ['bad-discard']),
+    keepsInPostcopy('1 to 12 ranges', ['S13'], ['bad-discard']),
   ),
   alwaysInPostcopy(
     'S14',
     'Discards come behind the last page of precopy and before the package.',
     discardsInTime,
   ),
-  alwaysInPostcopy(
+  always(
     'S15',
     'The package begins with LISTEN, ends with RUN, and holds device sections and PINGs in between.',
-    keeps('LISTEN, devices, PING, RUN', ['S15']),
+    keepsInPostcopy('LISTEN, devices, PING, RUN', ['S15']),
   ),
   {
     id: 'S16',
@@ -110,25 +112,29 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
     role: 'source',
     unobservable: 'it would take a source with more than 4 GiB of device state',
   },
-  alwaysInPostcopy(
+  always(
     'S17',
     'Behind the package come only PING, PART and END of postcopiable sections, EOF, and commands of a recovery.',
-    keeps('nothing else', ['S17'], ['unknown-command', 'unknown-section-type', 'unknown-section-id']),
+    keepsInPostcopy(
+      'nothing else',
+      ['S17'],
+      ['unknown-command', 'unknown-section-type', 'unknown-section-id'],
+    ),
   ),
-  alwaysInPostcopy(
+  always(
     'S18',
     'A host page is sent once in postcopy, complete, contiguous, and on one channel.',
-    keeps('each once and whole', ['S18', 'S42', 'D79', 'D70', 'D71']),
+    keepsInPostcopy('each once and whole', ['S18', 'S42', 'D79', 'D70', 'D71']),
   ),
-  alwaysInPostcopy(
+  always(
     'S19',
     'A page that was sent before and not discarded is not sent in postcopy.',
-    keeps('none', ['S19']),
+    keepsInPostcopy('none', ['S19']),
   ),
   alwaysInPostcopy('S32', 'Postcopy ends with END of ram, EOF, and nothing behind it.', endsInOrder),
-  alwaysInPostcopy(
+  always(
     'S33',
     'END and EOF are sent only when no dirty page is left.',
-    keeps('no page missing at EOF', ['S33', 'S12']),
+    keepsInPostcopy('no page missing at EOF', ['S33', 'S12']),
   ),
 ];

@@ -2,8 +2,9 @@
 import { opensAtSetup, opensForPostcopy, sendsRequestedWhole } from './preempt-judges.ts';
 import type { Rule } from './rule.ts';
 import { POSTCOPY_RUNS, PRECOPY, PREEMPT } from './scripts-whole.ts';
+import { finishesPrecopy } from './source-ending-judges.ts';
 import { look, lookAtAll } from './source-findings.ts';
-import { finishesPrecopy, sendsNone, sendsNoSwitchover } from './source-judges.ts';
+import { sendsNone, sendsNoSwitchover } from './source-page-judges.ts';
 
 /** S40 to S46. */
 export const SOURCE_VARIANT_RULES: readonly Rule[] = [

@@ -23,6 +23,8 @@ export interface SourceView {
   readonly error: ErrorRecord | undefined;
   readonly report: MigrationReport;
   readonly ramSha256: Readonly<Record<string, string>>;
+  /** Bytes that the source sent on each connection. */
+  readonly sentBytes: readonly number[];
   /** When the source closed each of its connections, in seconds; undefined if it did not, or only after the suite. */
   readonly closedAt: readonly (number | undefined)[];
 }
@@ -64,7 +66,24 @@ function dissect({ pieces, endings }: Exchange, profile: Profile): SourceView {
     const first = endings.find((ending) => ending.conn === conn);
     return first?.by === 'peer' ? first.tSeconds : undefined;
   });
-  return { records, error, report: summary.report(totalBytes), ramSha256: ram.hashes(), closedAt };
+  const sentBytes = closedAt.map((_, conn) =>
+    pieces.reduce(
+      (sum, piece) => sum + (piece.conn === conn && piece.dir === 'fwd' ? piece.bytes.length : 0),
+      0,
+    ),
+  );
+  const report = summary.report(totalBytes);
+  return { records, error, report, ramSha256: ram.hashes(), sentBytes, closedAt };
+}
+
+/** Records of the source on its main channel, packages included. */
+export function mainRecords({ records }: SourceView): PassedRecord[] {
+  return records.filter(({ dir, stream }) => dir === 'fwd' && stream !== 'preempt');
+}
+
+/** Names of records, for people. */
+export function namesOf(records: readonly PassedRecord[]): string {
+  return records.map(({ name }) => name).join(', ');
 }
 
 /** Index of the first record of the source with this name, or -1. */
