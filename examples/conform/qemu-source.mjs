@@ -28,7 +28,7 @@ Migrates a QEMU to URI (tcp:HOST:PORT or unix:PATH) by postcopy and prints {"sta
   --precopy          let it converge and complete by precopy
   --preempt          with a preempt channel
   --recover          connect again once when the migration is paused
-  --bandwidth BYTES  a second for background pages of postcopy, default 4194304
+  --bandwidth BYTES  a second for background pages of postcopy, default 2097152
 `;
 
 /** So slow that precopy does not end before postcopy is started. */
@@ -48,7 +48,7 @@ const { values, positionals } = parseArgs({
     precopy: { type: 'boolean', default: false },
     preempt: { type: 'boolean', default: false },
     recover: { type: 'boolean', default: false },
-    bandwidth: { type: 'string', default: String(4 * MIB) },
+    bandwidth: { type: 'string', default: String(2 * MIB) },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });

@@ -20,6 +20,8 @@ export interface Peer {
   /** Resolves when it has ended, by itself or by `stop`. Never rejects. */
   readonly ended: Promise<PeerEnd>;
   readonly hasEnded: boolean;
+  /** It is no process of ours: nobody sees it end, and a run is over when it has closed its connections. */
+  readonly isForeign?: true;
   /** Ends it, if it has not ended; resolves when nothing of it is left. */
   stop(): Promise<PeerEnd>;
 }

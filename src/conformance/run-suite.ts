@@ -47,6 +47,8 @@ class SuiteRun {
   readonly #addresses = new Addresses();
   readonly #gate: Gate;
   readonly #outcomes = new Map<Scenario, Promise<Outcome>>();
+  /** Why a peer that ran already cannot be had any more. */
+  #gone: string | undefined;
 
   constructor(options: SuiteOptions) {
     this.#options = options;
@@ -108,11 +110,14 @@ class SuiteRun {
     if (known !== undefined) return known;
     const outcome = this.#gate.pass(async (): Promise<Outcome> => {
       if (this.#options.signal.aborted) return { missing: 'the suite was cancelled' };
+      if (this.#gone !== undefined) return { missing: this.#gone };
       try {
         return { run: await runScenario(scenario, { ...this.#options, addresses: this.#addresses }) };
       } catch (error) {
-        if (error instanceof NoRun) return { missing: error.message };
-        throw error;
+        if (!(error instanceof NoRun)) throw error;
+        // One that runs already, and is gone, does not come back.
+        if (this.#options.peers.fixedUri !== undefined) this.#gone = error.message;
+        return { missing: error.message };
       }
     });
     this.#outcomes.set(scenario, outcome);

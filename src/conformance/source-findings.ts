@@ -91,7 +91,8 @@ export function endWords({ end, stalledAt }: Run): string {
 /** Whether the source came to its end, and told of no failure. */
 export function hasCompleted(view: SourceView, { end, stalledAt }: Run): boolean {
   if (stalledAt !== undefined || firstFromSource(view, 'EOF') < 0) return false;
-  return end.status === undefined ? end.exitCode === 0 : end.status === 'completed';
+  // Nobody sees a source end that runs elsewhere: that it left in order has to do.
+  return end.status === undefined ? (end.exitCode ?? 0) === 0 : end.status === 'completed';
 }
 
 /** The source completes. */

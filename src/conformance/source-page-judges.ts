@@ -96,15 +96,17 @@ export const sameRam: SourceJudge = (view, run) => {
   return faultless(expected, fault, `equal: ${told.map(([block]) => block).join(', ')}`);
 };
 
-/** So many other host pages may be on their way already when a request is read, or a quarter of what is missing. */
+/** So many other host pages may be on their way already when a request is read, or this share of what is missing. */
 const OTHERS_ALLOWED = 16;
-const SHARE_ALLOWED = 4;
+const SHARE_ALLOWED = 1 / 4;
+/** A source that sends in bursts, as QEMU does under a bandwidth limit, may have sent one when it reads a request. */
+const LATE_ALLOWED = 1 / 4;
 
 /** S20: requested pages come first. */
 export const servesRequestsFirst: SourceJudge = (view) => {
-  const expected = `each requested page before others: at most ${OTHERS_ALLOWED}, or a quarter of what is missing, first`;
+  const expected = `three in four requested pages before others: at most ${OTHERS_ALLOWED}, or a quarter of what is missing, first`;
   const answers = requestAnswers(view.records);
-  const allowed = (missing: number): number => Math.max(OTHERS_ALLOWED, missing / SHARE_ALLOWED);
+  const allowed = (missing: number): number => Math.max(OTHERS_ALLOWED, missing * SHARE_ALLOWED);
   const judged = answers.filter(
     ({ missingBefore, isBeforeEnd }) => isBeforeEnd && missingBefore > 2 * allowed(missingBefore),
   );
@@ -117,9 +119,13 @@ export const servesRequestsFirst: SourceJudge = (view) => {
   }
   if (judged.length === 0)
     return notRun('too little was left to be asked for: give it more RAM, or less bandwidth');
-  const late = judged.find(({ missingBefore, othersFirst }) => othersFirst > allowed(missingBefore));
+  const late = judged.filter(({ missingBefore, othersFirst }) => othersFirst > allowed(missingBefore));
   const most = Math.max(...judged.map(({ othersFirst }) => othersFirst));
-  const fault = late && `${late.othersFirst} others before host page ${late.hostPage} of ${late.block}`;
+  const [first] = late;
+  const isTooOften = first !== undefined && late.length > judged.length * LATE_ALLOWED;
+  const fault = isTooOften
+    ? `${late.length} of ${judged.length} late, as ${first.othersFirst} others before host page ${first.hostPage} of ${first.block}`
+    : undefined;
   return faultless(expected, fault, `${judged.length} requests, at most ${most} others first`);
 };
 

@@ -4,7 +4,7 @@ import { DissectionSession } from '../analysis/dissection-session.ts';
 import type { TimedSink } from '../analysis/timed-entry.ts';
 import type { DestinationScript } from './destination-script.ts';
 import { forgetPages } from './forget-pages.ts';
-import type { Scenario } from './scenario.ts';
+import { NoRun, type Scenario } from './scenario.ts';
 import { ScriptedDestination } from './scripted-destination.ts';
 import { viewOf } from './source-view.ts';
 import type { Stage, StageChannel } from './stage.ts';
@@ -19,7 +19,7 @@ const SLOW_READS = 60;
 const TIMEOUTS_IN_ALL = 4;
 
 /** One run under way. */
-class Performance {
+class Play {
   readonly #stage: Stage;
   readonly #script: DestinationScript;
   readonly #destination: ScriptedDestination;
@@ -62,22 +62,32 @@ class Performance {
     const deadlineMs = this.#beganMs + TIMEOUTS_IN_ALL * subject.timeoutMs;
     while (performance.now() < deadlineMs) {
       const before = this.#newsCount;
-      const isOver = () => peer.hasEnded && this.#holdCount === 0;
-      if (!(await this.#stage.until(() => isOver() || this.#newsCount > before))) break;
-      if (isOver()) return undefined;
+      if (!(await this.#stage.until(() => this.#isOver || this.#newsCount > before))) break;
+      if (this.#isOver) return undefined;
     }
     // Told to end, a peer that waits for something says how far it came.
     void peer.stop();
-    if (this.#channels.length === 0) return 'the source to connect';
+    if (this.#channels.length === 0) {
+      if (peer.isForeign === true) throw new NoRun('no source connected in time');
+      return 'the source to connect';
+    }
     return this.#channels.every((channel) => channel.isClosed) ? 'the source to end' : 'the source to go on';
   }
 
+  get #isOver(): boolean {
+    if (this.#holdCount > 0) return false;
+    const { hasEnded, isForeign = false } = this.#stage.peer;
+    const hasLeft = this.#channels.length > 0 && this.#channels.every(({ isClosed }) => isClosed);
+    return hasEnded || (isForeign && hasLeft);
+  }
+
   async #accept(): Promise<void> {
-    for (let isOver = false; !isOver; ) {
+    for (;;) {
       const conn = this.#stage.channels.length;
-      const channel = await this.#stage.accept((bytes) => this.#read(conn, bytes));
-      isOver = channel === undefined && this.#stage.peer.hasEnded;
-      if (channel === undefined) continue;
+      // As long as the run lasts: a connection that nobody waits for any more would be lost.
+      const lastingMs = TIMEOUTS_IN_ALL * this.#stage.subject.timeoutMs;
+      const channel = await this.#stage.accept((bytes) => this.#read(conn, bytes), lastingMs);
+      if (channel === undefined) return;
       this.#channels.push(channel);
       this.#newsCount += 1;
     }
@@ -118,7 +128,7 @@ export function sourceScenario(script: DestinationScript): Scenario {
     name,
     ...(start === 'postcopy' ? {} : { variant: start }),
     async play(stage) {
-      const stalledAt = await new Performance(stage, script).play();
+      const stalledAt = await new Play(stage, script).play();
       const { exchange, subject } = stage;
       const { records } = viewOf(exchange, subject.profile); // made while the pages are there, and kept
       exchange.replace(forgetPages(exchange.pieces, records));

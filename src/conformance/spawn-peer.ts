@@ -144,6 +144,11 @@ export function runningPeer(uri: ChannelUri): PeerSource {
     fixedUri: uri,
     scheme: 'unix',
     hasVariant: () => false,
-    start: () => ({ ended: new Promise(() => undefined), hasEnded: false, stop: () => Promise.resolve(end) }),
+    start: () => ({
+      ended: new Promise(() => undefined),
+      hasEnded: false,
+      isForeign: true,
+      stop: () => Promise.resolve(end),
+    }),
   };
 }

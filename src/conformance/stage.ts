@@ -100,6 +100,7 @@ export class Stage {
   readonly channels: StageChannel[] = [];
   readonly #options: StageOptions;
   readonly #news = new EventEmitter();
+  #isOver = false;
   readonly #onAbort = (): void => {
     this.#news.emit('news');
   };
@@ -116,6 +117,8 @@ export class Stage {
   close(): void {
     for (const channel of this.channels) channel.destroy();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#isOver = true; // who still waits, waits in vain
+    this.#news.emit('news');
   }
 
   /** Destination role: connects to the peer, as soon as it listens. @throws NoRun */
@@ -136,7 +139,7 @@ export class Stage {
   }
 
   /** Source role: takes the next connection of the peer; undefined if none comes in time. */
-  async accept(onBytes?: OnBytes): Promise<StageChannel | undefined> {
+  async accept(onBytes?: OnBytes, timeoutMs = this.subject.timeoutMs): Promise<StageChannel | undefined> {
     let accepted: Channel | undefined;
     void this.#options.listener!.accept().then(
       (channel) => {
@@ -145,7 +148,7 @@ export class Stage {
       },
       () => undefined, // nobody listens any more: the run is over
     );
-    await this.until(() => accepted !== undefined || this.peer.hasEnded);
+    await this.until(() => accepted !== undefined || this.peer.hasEnded, timeoutMs);
     return accepted === undefined ? undefined : this.#adopt(accepted, 'ret', onBytes);
   }
 
@@ -162,7 +165,7 @@ export class Stage {
       const timer = setTimeout(() => finish(look()), timeoutMs);
       const onNews = (): void => {
         if (look()) finish(true);
-        else if (signal.aborted) finish(false);
+        else if (signal.aborted || this.#isOver) finish(false);
       };
       this.#news.on('news', onNews);
       onNews();
