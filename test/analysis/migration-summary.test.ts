@@ -334,6 +334,20 @@ t.test('a preempt channel is followed by itself', async (t) => {
   t.strictSame(rulesOf(migration(), undefined, preempt).rules, ['S18']);
 });
 
+t.test('section ids survive a recovery (rule D100)', async (t) => {
+  const summary = new MigrationSummary();
+  const session = new DissectionSession(summary, { profile: '7.2' });
+  const whole = migration();
+  const end = joinBytes([GOOD.end, EOF]);
+  session.push(0, 'fwd', whole.subarray(0, whole.length - end.length), undefined);
+  session.push(1, 'fwd', joinBytes([encodeCommand('POSTCOPY_RESUME', {}), end]), undefined);
+  session.endStream(1, 'fwd');
+  t.strictSame(
+    summary.report(whole.length).anomalies.map(({ rule }) => rule),
+    [],
+  );
+});
+
 t.test('of a stream that broke off nothing is said to be missing', async (t) => {
   const { rules } = rulesOf(migration().subarray(0, 150), [PONG]);
   t.strictSame(rules, ['D16']);

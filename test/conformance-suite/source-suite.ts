@@ -35,7 +35,7 @@ export function ownSource(profile: Profile): Commands {
   };
 }
 
-/** Runs all rules of a source, and returns what came of them by their ids. */
+/** Runs the rules of a source, and returns what came of them by their ids. */
 export async function runSourceSuite(
   t: Test,
   options: {
@@ -43,9 +43,11 @@ export async function runSourceSuite(
     readonly profile: Profile;
     readonly blocks: readonly LayoutBlock[];
     readonly timeoutMs: number;
+    /** Ids of the rules to run; all if left out. */
+    readonly only?: readonly string[];
   },
 ): Promise<Map<string, RuleResult>> {
-  const { commands, profile, blocks, timeoutMs } = options;
+  const { commands, profile, blocks, timeoutMs, only } = options;
   const { usual, ...variants } = commands;
   const peers = spawnedPeers(usual, new Map(Object.entries(variants)), 'unix');
   const results = new Map<string, RuleResult>();
@@ -63,7 +65,7 @@ export async function runSourceSuite(
       hasVariant: (variant) => peers.hasVariant(variant),
     },
     peers,
-    rules: rulesOf('source'),
+    rules: rulesOf('source').filter(({ id }) => only?.includes(id) !== false),
     jobs: 2,
     signal: abort.signal,
   })) {
