@@ -32,7 +32,7 @@ function failures(lines) {
 /** What tap counted, from its last comment; undefined until it came. */
 let totals;
 const skipped = [];
-/** Skipped for want of huge pages, which nobody can install where a host refuses them: told as loudly, and no failure. */
+/** Skipped for what nobody can install where a host refuses it: told as loudly, and no failure. */
 const lacking = [];
 let file = [];
 
@@ -42,7 +42,7 @@ function take(line) {
   const directive = /^\s*(?:not )?ok \d+ - (.*?) # (SKIP|TODO)\b ?(.*)$/i.exec(line);
   if (directive !== null) {
     const name = directive.slice(1).filter(Boolean).join(' - ');
-    (/^needs huge pages/.test(directive[3] ?? '') ? lacking : skipped).push(name);
+    (/^needs (huge pages|leave to capture)/.test(directive[3] ?? '') ? lacking : skipped).push(name);
   }
   if (/^ok \d+ /.test(line)) {
     console.log(line.replace(/^ok \d+ - /, 'ok   '));
@@ -67,7 +67,7 @@ const exit = await ended;
 log.end();
 
 if (lacking.length > 0) {
-  console.log(`\n${'!'.repeat(80)}\nSKIPPED, and so not tested, for this host gives no huge pages:`);
+  console.log(`\n${'!'.repeat(80)}\nSKIPPED, and so not tested, for this host refuses what they need:`);
   for (const name of lacking) console.log(`  ${name}`);
   console.log('!'.repeat(80));
 }

@@ -19,7 +19,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   source: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
   destination: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
   replay: ['protocol', 'machine', 'recording', 'source', 'destination', 'monotonic-clock'],
-  conformance: ['protocol', 'machine', 'transport', 'source', 'destination'],
+  conformance: [
+    'protocol',
+    'machine',
+    'transport',
+    'recording',
+    'replay',
+    'analysis',
+    'source',
+    'destination',
+    'monotonic-clock',
+  ],
   cli: [
     'protocol',
     'machine',

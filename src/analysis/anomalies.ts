@@ -30,6 +30,7 @@ export const WATCHED_RULES = {
   S29: 'SHUT tells success',
   S32: 'nothing follows EOF in postcopy',
   S33: 'END comes when no discarded page is left to send',
+  S42: 'a host page of postcopy comes on one channel',
   vmdesc: 'a device state is as long as the VM description says',
 } as const;
 

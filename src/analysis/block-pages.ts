@@ -12,7 +12,12 @@ const DISCARDED = 4;
 const ALL_DISCARDED = new Uint8Array(LEAF_PAGES).fill(DISCARDED);
 
 /** What the record of a page means for a block. */
-export type Sent = 'new' | 'again-in-precopy' | 'held-since-precopy' | 'again-in-postcopy';
+export type Sent =
+  | 'new'
+  | 'new-and-not-discarded'
+  | 'again-in-precopy'
+  | 'held-since-precopy'
+  | 'again-in-postcopy';
 
 /** Pages of a block by state. */
 export interface BlockFigures {
@@ -91,7 +96,7 @@ export class BlockPages {
     const hostPage = this.hostPageAt(offset);
     this.#count(hostPage, 1);
     if (isSinceListen && this.isHeld(hostPage)) this.#completedSinceListen += 1;
-    return 'new';
+    return isSinceListen && (state & DISCARDED) === 0 ? 'new-and-not-discarded' : 'new';
   }
 
   /** Notes a discarded range that lies within the block. */

@@ -30,6 +30,8 @@ export class DissectionSession {
   readonly #sink: TimedSink;
   readonly #options: SessionOptions;
   readonly #streams = new Map<string, OpenStream>();
+  /** The main channel; one that goes on after a pause takes the place of the one before. */
+  #main: StreamDissector | undefined;
   #tSeconds: number | undefined;
   #hasFailed = false;
 
@@ -101,7 +103,11 @@ export class DissectionSession {
       this.#hasFailed ||= dissected.kind === 'error';
       this.#sink.entry({ tSeconds: this.#tSeconds, conn, dir, entry: dissected });
     };
-    const sink: DissectionSink = { entry, pageEnd: () => this.#sink.pageEnd(conn, this.#tSeconds) };
+    const sink: DissectionSink = {
+      entry,
+      pageBytes: (input, start, end, at) => this.#sink.pageBytes?.(conn, input, start, end, at),
+      pageEnd: () => this.#sink.pageEnd(conn, this.#tSeconds),
+    };
     const state = { pushedBytes: 0, isEnded: false };
     if (dir === 'ret') {
       // The extension's messages are legal: who reads along does not ask whether they were agreed.
@@ -112,7 +118,10 @@ export class DissectionSession {
     if (this.#isPreempt(conn, firstByte)) {
       return { stream: 'preempt', dissector: new PreemptDissector(sink), ...state };
     }
-    const dissector = new StreamDissector(sink, { profile, begins, stream: 'main', extension: true });
+    const announced = this.#main?.announced ?? new Map();
+    const options = { profile, begins, stream: 'main', extension: true, announced } as const;
+    const dissector = new StreamDissector(sink, options);
+    this.#main = dissector;
     return { stream: 'main', dissector, ...state };
   }
 

@@ -24,6 +24,8 @@ export class PageWatch {
   readonly discards = { commands: 0, ranges: 0 };
   readonly #anomalies: AnomalyLog;
   readonly #begun = new Map<number, BegunPage>();
+  /** Connection that brought the first target page of each host page that is not complete. */
+  readonly #connOfBegun = new Map<string, number>();
   readonly #lastOnConn = new Map<number, BegunPage>();
   #lastListed: BlockPages | undefined;
   #summary = 0;
@@ -93,6 +95,7 @@ export class PageWatch {
     if (pages === undefined) return;
     const sent = pages.send(offset, kind, isPostcopy);
     const what = `${block} offset ${offset}`;
+    if (sent === 'new-and-not-discarded' && !this.#isResumed) this.#anomalies.note('S12', what, place);
     if (sent === 'again-in-postcopy' && !this.#isResumed) this.#anomalies.note('S18', what, place);
     if (sent === 'held-since-precopy' && !this.#isResumed) this.#anomalies.note('S19', what, place);
     const now = { pages, hostPage: pages.hostPageAt(offset) };
@@ -123,8 +126,18 @@ export class PageWatch {
       const found = `${now.pages.block} host page ${now.hostPage} inside ${begun.pages.block} host page ${begun.hostPage}`;
       this.#anomalies.note('D79', found, place);
     }
-    if (now.pages.isHeld(now.hostPage)) this.#begun.delete(place.conn);
-    else this.#begun.set(place.conn, now);
+    const key = `${now.hostPage} ${now.pages.block}`;
+    const conn = this.#connOfBegun.get(key);
+    if (conn !== undefined && conn !== place.conn) {
+      this.#anomalies.note('S42', `${now.pages.block} host page ${now.hostPage} on two`, place);
+    }
+    if (now.pages.isHeld(now.hostPage)) {
+      this.#begun.delete(place.conn);
+      this.#connOfBegun.delete(key);
+    } else {
+      this.#begun.set(place.conn, now);
+      this.#connOfBegun.set(key, place.conn);
+    }
   }
 
   /** Notes a DISCARD. */
@@ -178,6 +191,7 @@ export class PageWatch {
   resume(): void {
     this.#isResumed = true;
     this.#begun.clear();
+    this.#connOfBegun.clear();
   }
 }
 

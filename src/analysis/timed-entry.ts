@@ -13,7 +13,9 @@ export interface TimedEntry {
 /** Takes all that a migration's connections carried. */
 export interface TimedSink {
   entry(timed: TimedEntry): void;
-  /** The last byte of the page that a connection began last has come. */
+  /** Bytes `input[start..end)` of the page that a connection began last, which go to `at` in it. A view. */
+  pageBytes?(conn: number, input: Uint8Array, start: number, end: number, at: number): void;
+  /** The last byte of that page has come. */
   pageEnd(conn: number, tSeconds: number | undefined): void;
 }
 

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { channelOffset, type TimedEntry, type TimedSink } from '../analysis/timed-entry.ts';
 import { dissectionLine } from '../protocol/dissection-lines.ts';
-import { printable } from './text-layout.ts';
+import { printable } from '../protocol/printable.ts';
 
 const TIME_WIDTH = 11;
 

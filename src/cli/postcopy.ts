@@ -2,6 +2,7 @@
 // The program `postcopy`: finds the subcommand, prints help, turns errors into messages and exit codes.
 import { readFileSync } from 'node:fs';
 import { MemoryMapError, MigrationError, OptionError } from '../errors.ts';
+import { CONFORM_HELP, conformCommand } from './conform-command.ts';
 import { DEMO_HELP, demoCommand } from './demo-command.ts';
 import { DESTINATION_HELP, destinationCommand } from './destination-command.ts';
 import { DISSECT_HELP, dissectCommand } from './dissect-command.ts';
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   destination: { help: DESTINATION_HELP, run: destinationCommand },
   dissect: { help: DISSECT_HELP, run: dissectCommand },
   record: { help: RECORD_HELP, run: recordCommand },
+  conform: { help: CONFORM_HELP, run: conformCommand },
 };
 
 function overview(): string {

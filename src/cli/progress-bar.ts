@@ -1,6 +1,8 @@
 // Progress of a migration on stderr: a bar on a terminal, a few plain lines in a pipe.
+
+import { printable } from '../protocol/printable.ts';
 import { formatBytes } from './format-quantity.ts';
-import { cut, printable } from './text-layout.ts';
+import { cut } from './text-layout.ts';
 
 /** Where a migration stands. */
 export interface ProgressState {

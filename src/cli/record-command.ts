@@ -24,7 +24,7 @@ export const RECORD_HELP = {
       command: 'postcopy record --listen tcp:127.0.0.1:4444 --to tcp:127.0.0.1:4445 --out recording',
     },
     { doc: 'then look at it', command: 'postcopy dissect --summary recording' },
-    { doc: 'or load it again', command: 'postcopy destination --replay recording/c0.fwd.bin' },
+    { doc: 'or load it again', command: 'postcopy destination --replay recording' },
   ],
 } as const satisfies CommandHelp;
 

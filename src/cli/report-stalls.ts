@@ -1,9 +1,11 @@
 // The stalls of a result as text. No figure stands without the time that the wire alone needs.
+
+import { printable } from '../protocol/printable.ts';
 import { LATENCY_BUCKET_COUNT, latencyBucketStartUs } from '../telemetry/latency-buckets.ts';
 import type { TouchResult } from '../telemetry/result.ts';
 import type { BlockStalls, StallSummary } from '../telemetry/stalls.ts';
 import { formatBytes, formatNs } from './format-quantity.ts';
-import { alignColumns, printable } from './text-layout.ts';
+import { alignColumns } from './text-layout.ts';
 
 const BAR_WIDTH = 40;
 

@@ -1,5 +1,6 @@
 // A result as text for people: pure, a list of lines.
 import type { ErrorRecord } from '../errors.ts';
+import { printable } from '../protocol/printable.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
 import type {
   CollapseResult,
@@ -12,7 +13,7 @@ import { formatBytes, formatCount, formatNs, formatRate } from './format-quantit
 import { linkLines } from './report-link.ts';
 import { pushLines } from './report-push.ts';
 import { stallLines } from './report-stalls.ts';
-import { alignColumns, printable, wrap } from './text-layout.ts';
+import { alignColumns, wrap } from './text-layout.ts';
 
 /** How a report looks. */
 export interface ReportOptions {

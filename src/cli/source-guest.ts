@@ -84,12 +84,13 @@ export async function replayedGuest(args: Arguments, output: Output): Promise<Gu
   return { guest: { kind: 'recorded', ram: backed(ram, hostPageBytes, blockPages) }, pages, machine };
 }
 
-function recordedPieces(path: string, preemptPath?: string): AsyncGenerator<RecordedPiece> {
+/** The pieces of a recording. */
+export function recordedPieces(path: string, preemptPath?: string): AsyncGenerator<RecordedPiece> {
   return inputPieces({ path, preemptPath, returnPath: undefined, port: undefined, follow: undefined });
 }
 
 /** Says of which recording an error is. */
-async function readingOf<T>(path: string, read: () => Promise<T>): Promise<T> {
+export async function readingOf<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

@@ -1,8 +1,9 @@
 // Prints the summary of a dissected migration.
 import type { Anomaly, Sighting } from '../analysis/anomalies.ts';
 import type { MigrationReport } from '../analysis/migration-summary.ts';
+import { printable } from '../protocol/printable.ts';
 import { formatBytes, formatNs } from './format-quantity.ts';
-import { alignColumns, printable } from './text-layout.ts';
+import { alignColumns } from './text-layout.ts';
 
 const NAME_WIDTH = 40;
 const INDENT = '  ';

@@ -1,12 +1,4 @@
-// Text on a terminal: safe to print, cut, padded, wrapped, in columns.
-
-/**
- * Text of a peer made safe to print: block names and reasons come off the wire, and a control character in them could
- * move the cursor or change the terminal. Each becomes `?`.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
-}
+// Text on a terminal: cut, padded, wrapped, in columns.
 
 /** Cuts a text to a width, the end replaced by `…`. */
 export function cut(text: string, width: number): string {

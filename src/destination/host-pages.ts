@@ -74,14 +74,17 @@ export class HostPages {
    * sizes do not matter then. @throws MemoryMapError
    */
   checkList(entries: readonly RamListEntry[], summary: number | undefined): RamBlockSpec[] {
+    const { layout } = this;
     if (summary !== undefined) {
-      refuseOtherSummary(
-        summary,
-        entries.map((entry) => this.#pageOf(entry)),
-      );
+      // A given layout was compared with ADVISE, and a list may leave blocks of it out (rule D63).
+      if (layout === undefined) {
+        refuseOtherSummary(
+          summary,
+          entries.map((entry) => this.#pageOf(entry)),
+        );
+      }
       for (const entry of entries) this.#checkField(entry);
     }
-    const { layout } = this;
     if (layout === undefined) {
       return entries.map((entry) =>
         this.#broken({

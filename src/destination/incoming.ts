@@ -8,7 +8,7 @@ import { StreamDecoder, type StreamRecord, type StreamSink } from '../protocol/s
 import { checkConfiguration } from './configuration-checks.ts';
 import type { FaultBoard } from './fault-board.ts';
 import type { IncomingEffects, IncomingOptions, LoadItem } from './incoming-effects.ts';
-import type { PostcopyStateCell } from './incoming-states.ts';
+import { nextPostcopyState, type PostcopyStateCell } from './incoming-states.ts';
 import { checkKnownSection, deviceStateBytes } from './known-devices.ts';
 import { decodePackage, type PackageRecord } from './package-records.ts';
 import { PagePlacer } from './page-placer.ts';
@@ -221,8 +221,7 @@ export class IncomingMigration implements StreamSink {
         this.#listen();
         return;
       case 'POSTCOPY_RUN':
-        this.#hasRun = true;
-        this.#effects.load([{ kind: 'run', event: 'run' }]);
+        this.#effects.load([this.#takeRun()]);
         return;
       case 'PACKAGED':
         return; // the blob follows, as a record of its own
@@ -324,13 +323,19 @@ export class IncomingMigration implements StreamSink {
         this.#checkReturnPath();
         return [{ kind: 'ping', value: record.value }];
       case 'POSTCOPY_RUN':
-        this.#hasRun = true;
-        return [{ kind: 'run', event: 'run' }];
+        return [this.#takeRun()];
       case 'DEVICE_STATE':
         return [{ kind: 'device', device: record }];
       default:
         return [];
     }
+  }
+
+  /** The loader runs the guest some time later; all that comes until then could pass before it finds a second RUN. */
+  #takeRun(): LoadItem {
+    nextPostcopyState(this.#hasRun ? 'running' : this.#cell.state, 'run');
+    this.#hasRun = true;
+    return { kind: 'run', event: 'run' };
   }
 
   #endOfStream(): void {

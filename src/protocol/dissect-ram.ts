@@ -32,8 +32,8 @@ export class RamDissector implements RamSink {
     this.#pageRecord('PAGE', TARGET_PAGE_BYTES, { block: this.#block, offset });
   }
 
-  pageBytes(_input: Uint8Array, start: number, end: number, at: number): void {
-    // What is in a page belongs to the guest; its record has been handed over.
+  pageBytes(input: Uint8Array, start: number, end: number, at: number): void {
+    this.#sink.pageBytes?.(input, start, end, at);
     if (at + end - start === TARGET_PAGE_BYTES) this.#sink.pageEnd();
   }
 

@@ -4,7 +4,7 @@ import { type DissectionPlace, type DissectionSink, errorEntry } from './dissect
 import type { PageSizeField } from './ram-record-decoder.ts';
 import type { RamListEntry } from './ram-records.ts';
 import { StreamDecoder } from './stream-decoder.ts';
-import type { StreamOptions, StreamRecord, StreamSink } from './stream-records.ts';
+import type { AnnouncedSection, StreamOptions, StreamRecord, StreamSink } from './stream-records.ts';
 
 const EMPTY_COMMAND_BYTES = 5;
 
@@ -43,6 +43,11 @@ export class StreamDissector implements StreamSink {
   /** Whether an error was handed over: nothing behind it is decoded. */
   get hasFailed(): boolean {
     return this.#hasFailed;
+  }
+
+  /** Sections announced so far, by their ids. */
+  get announced(): ReadonlyMap<number, AnnouncedSection> {
+    return this.#decoder.announced;
   }
 
   /** Whether EOF has been decoded: what follows is at most the VM description. */

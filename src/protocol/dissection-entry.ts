@@ -35,7 +35,9 @@ export type DissectedEntry = DissectedRecord | DissectedError;
 /** Takes a dissection. */
 export interface DissectionSink {
   entry(entry: DissectedEntry): void;
-  /** The last byte of the page whose PAGE record was handed over last has come. */
+  /** Bytes `input[start..end)` of the page whose PAGE record was handed over last, which go to `at` in it. A view. */
+  pageBytes?(input: Uint8Array, start: number, end: number, at: number): void;
+  /** The last byte of that page has come. */
   pageEnd(): void;
 }
 

@@ -12,7 +12,7 @@ import type { Parsed } from './parsed.ts';
 import { RamRecordDecoder } from './ram-record-decoder.ts';
 import { RAM_IDSTR } from './ram-records.ts';
 import { SECTIONS, type SectionRecord, SUBSECTION } from './sections.ts';
-import type { StreamOptions, StreamRecord, StreamSink } from './stream-records.ts';
+import type { AnnouncedSection, StreamOptions, StreamRecord, StreamSink } from './stream-records.ts';
 
 export type { StreamOptions, StreamRecord, StreamSink } from './stream-records.ts';
 
@@ -27,13 +27,6 @@ type Mode =
   | 'footer'
   | 'ended';
 
-/** Section id, idstr and versions, from the START or FULL that announced it. */
-interface Announced {
-  readonly idstr: string;
-  readonly instanceId: number;
-  readonly versionId: number;
-}
-
 const PACKAGE_LIMIT_BYTES = 64 * 1024 * 1024;
 const FOOTER_BYTES = 5;
 
@@ -47,7 +40,7 @@ export class StreamDecoder {
   readonly #options: StreamOptions;
   readonly #ram: RamRecordDecoder;
   readonly #carry = new Carry();
-  readonly #announced = new Map<number, Announced>();
+  readonly #announced: Map<number, AnnouncedSection>;
   #mode: Mode;
   #wanted: number;
   /** Offset in the stream of the byte that comes next. */
@@ -63,9 +56,15 @@ export class StreamDecoder {
   constructor(sink: StreamSink, options: StreamOptions) {
     this.#sink = sink;
     this.#options = options;
+    this.#announced = new Map(options.announced);
     this.#ram = new RamRecordDecoder(sink);
     this.#mode = options.begins === 'header' ? 'header' : 'section';
     this.#wanted = options.begins === 'header' ? HEADER_BYTES : 1;
+  }
+
+  /** Sections announced so far, by their ids. */
+  get announced(): ReadonlyMap<number, AnnouncedSection> {
+    return this.#announced;
   }
 
   /** Bytes decoded so far. */

@@ -38,11 +38,20 @@ export interface StreamSink extends RamSink {
   deviceStateBytes(idstr: string, versionId: number): number | undefined;
 }
 
+/** What a START or FULL tells of its section. */
+export interface AnnouncedSection {
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly versionId: number;
+}
+
 /** How a stream is to be read. */
 export interface StreamOptions {
   readonly profile: Profile;
   /** Where the stream begins: a fresh migration has a header, a recovered one and a package have none. */
   readonly begins: 'header' | 'sections';
+  /** Sections that were announced before a recovery: their ids survive it (rule D100). */
+  readonly announced?: ReadonlyMap<number, AnnouncedSection>;
   /** Name for errors, such as `main` or `package`. */
   readonly stream: string;
   /** A longer package is refused before its bytes are awaited; default 64 MiB. */

@@ -3,6 +3,14 @@
 /** Unused bandwidth may be caught up on for so long. */
 const BURST_MS = 10;
 
+/** A request that comes waits for what was begun, so under a bandwidth limit no more is begun than leaves in this time. */
+const BATCH_MS = 5;
+
+/** How many bytes to send at once under a bandwidth in bytes per second; 0 is unlimited. */
+export function batchBytesOf(bytesPerSecond: number): number {
+  return bytesPerSecond === 0 ? Number.POSITIVE_INFINITY : (bytesPerSecond / 1000) * BATCH_MS;
+}
+
 /** A limit in bytes per second; 0 is unlimited. */
 export class BandwidthLimit {
   readonly #bytesPerMs: number;

@@ -90,6 +90,7 @@ export class OutgoingStream {
     return isLastStepSent ? this.#isInsideAfterStep : this.#wasInsideBeforeStep;
   }
 
+
   /** Whether it is time to flush. */
   get isFull(): boolean {
     return this.#batch.isFull;

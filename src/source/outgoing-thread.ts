@@ -14,7 +14,7 @@ import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
-import { BandwidthLimit } from './bandwidth-limit.ts';
+import { BandwidthLimit, batchBytesOf } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
@@ -32,7 +32,10 @@ const LAST_WORDS_MS = 300;
 
 const ram = new RamImage(data.ram);
 const control = new VcpuControl(data.control);
-const migration = new OutgoingMigration(ram, data.options);
+const migration = new OutgoingMigration(ram, {
+  ...data.options,
+  backgroundBatchBytes: batchBytesOf(data.maxPostcopyBandwidth),
+});
 const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record, monotonicNs()), {
   profile: data.profile,
 });

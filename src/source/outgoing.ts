@@ -45,6 +45,8 @@ export interface OutgoingOptions {
   readonly negotiate: boolean;
   readonly postcopyAfter: PostcopyAfter;
   readonly downtimeLimitNs: number;
+  /** Background pages leave in batches of about so many bytes, between which requests are served; default 512 KiB. */
+  readonly backgroundBatchBytes?: number;
   readonly guest: GuestPages;
   /** What is sent unasked after the switchover; without it `forward`, as QEMU does. */
   readonly push?: PushOptions;
@@ -336,10 +338,10 @@ export class OutgoingMigration {
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
     this.#push.begin(order, stream.nowNs);
-    const { breaksHugePages, preempt } = this.#options;
+    const { backgroundBatchBytes, breaksHugePages, preempt } = this.#options;
     const preemptStream = this.#preemptStream;
     const channels = { main: stream, preempt: preemptStream, breaksHugePages };
-    yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push });
+    yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push, backgroundBatchBytes });
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();

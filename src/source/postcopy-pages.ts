@@ -14,14 +14,23 @@ export interface PostcopyPages extends FeedChannels {
   readonly order: PageOrder;
   readonly flight: FlightWindow;
   readonly push: PushPhase;
+  /** Background pages leave in batches of at most about so many bytes. */
+  readonly backgroundBatchBytes: number | undefined;
 }
 
 /** Sends all dirty pages: requested ones first, and of the background no more at once than the window lets. */
-export function* sendPages({ order, flight, push, ...channels }: PostcopyPages): Steps {
+export function* sendPages({
+  order,
+  flight,
+  push,
+  backgroundBatchBytes = Number.POSITIVE_INFINITY,
+  ...channels
+}: PostcopyPages): Steps {
   const { main, preempt } = channels;
   const feed = new PageFeed(order, channels);
   const mayGoOn = (): boolean => !flight.isFull || feed.isUrgent;
-  const batchLimit = preempt === undefined ? Number.POSITIVE_INFINITY : PREEMPTIBLE_BATCH_BYTES;
+  const batchLimit =
+    preempt === undefined ? backgroundBatchBytes : Math.min(PREEMPTIBLE_BATCH_BYTES, backgroundBatchBytes);
   yield* main.beginRamPayload('SECTION_PART', 'background');
   for (;;) {
     if (!mayGoOn()) yield* main.perform({ do: 'await-return-path', what: 'PONG', isHere: mayGoOn });

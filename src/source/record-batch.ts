@@ -45,6 +45,7 @@ export class RecordBatch {
     return this.#length;
   }
 
+
   get isEmpty(): boolean {
     return this.#length === 0;
   }

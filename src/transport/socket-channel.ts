@@ -82,6 +82,8 @@ class SocketChannel implements Channel {
     const fd = this.fileDescriptor;
     // What is queued already has to leave first.
     const takenBytes = fd === -1 || this.#socket.writableLength > 0 ? 0 : writeNow(fd, pieces);
+    // Node would drop the socket, and with it the last words of a peer that has left, which may not have been read.
+    if (typeof takenBytes !== 'number') return Promise.reject(broken(this.peer, takenBytes));
     const left = piecesFrom(pieces, takenBytes);
     if (left.length === 0) return undefined;
     this.#socket.cork();
@@ -103,12 +105,16 @@ class SocketChannel implements Channel {
   }
 }
 
-/** Writes what the kernel has room for; returns how many bytes that were. */
-function writeNow(fd: number, pieces: readonly Uint8Array[]): number {
+/** What the kernel says of a connection that the peer has closed. */
+const GONE = ['EPIPE', 'ECONNRESET'];
+
+/** Writes what the kernel has room for; returns how many bytes that were, or why there will be no more. */
+function writeNow(fd: number, pieces: readonly Uint8Array[]): number | NodeJS.ErrnoException {
   try {
     return writevSync(fd, pieces);
-  } catch {
-    return 0; // it has no room, or the connection broke, which the socket will tell
+  } catch (error) {
+    // Else it has no room, or the connection broke in another way, which the socket will tell.
+    return GONE.includes((error as NodeJS.ErrnoException).code ?? '') ? (error as NodeJS.ErrnoException) : 0;
   }
 }
 

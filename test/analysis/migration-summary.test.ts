@@ -246,7 +246,12 @@ const postcopy = (indices: readonly number[], ...more: Uint8Array[]) => ({
 });
 
 /** A stream for each watched rule that breaks it, and the rules that it breaks. */
-const BROKEN: readonly (readonly [readonly string[], Uint8Array, (readonly Uint8Array[])?])[] = [
+const BROKEN: readonly (readonly [
+  rules: readonly string[],
+  stream: Uint8Array,
+  returnPath?: readonly Uint8Array[] | undefined,
+  preempt?: Uint8Array,
+])[] = [
   [['D22'], migration(), [SHUT]],
   [['D22'], migration(), [PONG, PONG, SHUT]],
   [
@@ -275,6 +280,7 @@ const BROKEN: readonly (readonly [readonly string[], Uint8Array, (readonly Uint8
   ],
   [['S9', 'S18'], migration({ postcopy: section(...ram('ram', twelve), fill) })],
   [['S12'], migration({ precopy: section(...ram('ram', PAGES)) })],
+  [['S12'], migration({ precopy: section(...ram('ram', PAGES)), ...postcopy(twelve, zero(0, 'rom')) })],
   [
     ['S13'],
     migration({
@@ -294,12 +300,18 @@ const BROKEN: readonly (readonly [readonly string[], Uint8Array, (readonly Uint8
   [['S29'], migration(), [PONG, encodeReturnPath('SHUT', { value: 1 })]],
   [['S32'], migration({ behind: vmdesc })],
   [['S33'], migration(postcopy(without(11)))],
+  [
+    ['D79', 'S42'],
+    migration(postcopy([0, 1, 2, 3, 6, 7, 8, 9, 10, 11])),
+    undefined,
+    joinBytes([...ram('ram', [4, 5]), encodeEos()]),
+  ],
   [['S32', 'vmdesc'], migration({ package: joinBytes([LISTEN, device, RUN]), behind: vmdesc })],
 ];
 
-for (const [rules, stream, returnPath] of BROKEN) {
+for (const [rules, stream, returnPath, preempt] of BROKEN) {
   t.test(`seen: ${rules.join(', ')}`, async (t) => {
-    const seen = rulesOf(stream, returnPath).rules;
+    const seen = rulesOf(stream, returnPath, preempt).rules;
     // A discard in the package is refused by D33 too, where that is what a stream is about.
     t.strictSame(
       seen.filter((rule) => rules.includes(rule)),
@@ -320,6 +332,20 @@ t.test('a preempt channel is followed by itself', async (t) => {
   const stream = migration(postcopy([0, 1, 2, 3, 8, 9, 10, 11]));
   t.strictSame(rulesOf(stream, undefined, preempt).rules, []);
   t.strictSame(rulesOf(migration(), undefined, preempt).rules, ['S18']);
+});
+
+t.test('section ids survive a recovery (rule D100)', async (t) => {
+  const summary = new MigrationSummary();
+  const session = new DissectionSession(summary, { profile: '7.2' });
+  const whole = migration();
+  const end = joinBytes([GOOD.end, EOF]);
+  session.push(0, 'fwd', whole.subarray(0, whole.length - end.length), undefined);
+  session.push(1, 'fwd', joinBytes([encodeCommand('POSTCOPY_RESUME', {}), end]), undefined);
+  session.endStream(1, 'fwd');
+  t.strictSame(
+    summary.report(whole.length).anomalies.map(({ rule }) => rule),
+    [],
+  );
 });
 
 t.test('of a stream that broke off nothing is said to be missing', async (t) => {

@@ -7,6 +7,9 @@ import { repositoryUrl } from '../fixtures.ts';
 
 const PROGRAM = fileURLToPath(repositoryUrl('dist/src/cli/postcopy.js'));
 
+/** A program that has not printed by then what it is to print is killed. */
+const PRINT_LIMIT_MS = 60_000;
+
 /** What a run of the program came to. */
 export interface CliResult {
   readonly code: number | null;
@@ -41,9 +44,22 @@ export class CliProcess {
     }
   }
 
+  /** Waits until it has printed something on stdout that matches. Rejects when it ends before, or takes too long. */
+  async printed(expected: RegExp): Promise<void> {
+    let seen = '';
+    const look = (piece: Buffer): void => {
+      seen += piece.toString();
+    };
+    this.child.stdout.on('data', look);
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), PRINT_LIMIT_MS);
+    while (!expected.test(seen)) await Promise.race([once(this.child.stdout, 'data'), this.#diedEarly()]);
+    clearTimeout(timer);
+    this.child.stdout.off('data', look);
+  }
+
   async #diedEarly(): Promise<never> {
     const { code, stderr } = await this.#result;
-    throw new Error(`ended with ${code} before it listened: ${stderr}`);
+    throw new Error(`ended with ${code} before it did what was awaited: ${stderr}`);
   }
 
   /** What came of it, when it has ended. */

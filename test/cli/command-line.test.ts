@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { CONFORM_HELP, conformCommand } from '../../src/cli/conform-command.ts';
 import { DEMO_HELP, demoCommand } from '../../src/cli/demo-command.ts';
 import { DESTINATION_HELP, destinationCommand } from '../../src/cli/destination-command.ts';
 import { Arguments, type CommandHelp } from '../../src/cli/option-table.ts';
@@ -24,9 +25,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { help: DEMO_HELP, run: demoCommand },
   source: { help: SOURCE_HELP, run: sourceCommand },
   destination: { help: DESTINATION_HELP, run: destinationCommand },
+  conform: { help: CONFORM_HELP, run: conformCommand },
 };
 /** Nobody listens on the port of tcpmux. */
 const NOBODY = 'tcp:127.0.0.1:1';
+const CONFORM = ['conform', 'destination'] as const;
 const CAPTURE = fileURLToPath(
   repositoryUrl('test/fixtures/captures/a2-precopy-none-returnpath.c0.fwd.bin.gz'),
 );
@@ -85,7 +88,7 @@ function faultsFile(name: string, result: unknown): string {
 const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: string[]])[] = [
   [
     'unknown-command-name',
-    "expected one of demo, source, destination, dissect, record, found 'migrate'",
+    "expected one of demo, source, destination, dissect, record, conform, found 'migrate'",
     'migrate',
   ],
   ['bad-option', "'--bla'", ...SOURCE, '--bla'],
@@ -251,6 +254,24 @@ const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: st
   ],
   ['option-without-effect', '--ram-image has no effect', ...REPLAY, '--no-verify', '--ram-image', CAPTURE],
   ['option-without-effect', '--faults has no effect without --json', ...REPLAY, '--faults'],
+  ['missing-option', 'expected destination or source, found neither', 'conform'],
+  ['missing-option', 'expected either --spawn', 'conform', 'source'],
+  ['missing-uri', 'expected {uri} in the command', 'conform', 'source', '--spawn', 'true'],
+  ['unknown-rule', "expected a rule of the source, found 'D1'", 'conform', 'source', '--rule', 'D1'],
+  ['bad-option-value', '--variant: expected NAME=COMMAND', ...CONFORM, '--spawn', '{uri}', '--variant', 'x'],
+  ['bad-option-value', '--blocks: expected NAME=SIZE:PAGE', ...CONFORM, '--to', NOBODY, '--blocks', 'ram0'],
+  [
+    'bad-option-value',
+    '--blocks: expected a multiple of 2M',
+    ...CONFORM,
+    '--to',
+    NOBODY,
+    '--blocks',
+    'a=3M:2M',
+  ],
+  ['option-without-effect', '--listen has no effect on a destination', ...CONFORM, '--listen', NOBODY],
+  ['option-without-effect', '--jobs has no effect with --to', ...CONFORM, '--to', NOBODY, '--jobs', '1'],
+  ['option-without-effect', '--spawn has no effect with --list', ...CONFORM, '--list', '--spawn', '{uri}'],
 ];
 
 t.test('errors of usage: exit code 2, a message with its code on stderr, nothing on stdout', async (t) => {

@@ -1,9 +1,10 @@
-// `postcopy dissect` on files: every capture to its last byte, JSON lines, cut and broken streams, bad command lines.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// `postcopy dissect` on files: every capture to its last byte, JSON lines, growing, cut and broken streams, bad command lines.
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { RecordingWriter } from '../../src/recording/recording-writer.ts';
 import { readCapture, readText, repositoryUrl } from '../fixtures.ts';
 import { CliProcess, runCli } from './cli-process.ts';
 
@@ -141,6 +142,40 @@ t.test("tcpdump's capture and the recording of the same migration tell the same"
   const recorded = await lines('recorded');
   t.strictSame(await lines('loopback.pcap.gz'), recorded);
   t.strictSame(await lines('any.pcap.gz'), recorded);
+});
+
+t.test('a file is followed as it grows, until Ctrl-C', async (t) => {
+  const bytes = readCapture('b1-postcopy-4k-none.c0.fwd');
+  const whole = join(scratch, 'whole');
+  writeFileSync(whole, bytes);
+  const path = join(scratch, 'grows');
+  const half = Math.floor(bytes.length / 2);
+  writeFileSync(path, bytes.subarray(0, half));
+  const dissect = new CliProcess('dissect', '--follow', path);
+  const ended = dissect.result();
+  await dissect.printed(/POSTCOPY_RUN/);
+  appendFileSync(path, bytes.subarray(half));
+  await dissect.printed(/ EOF\n/);
+  dissect.child.kill('SIGINT');
+  const { code, stdout } = await ended;
+  t.equal(code, 0);
+  t.equal(stdout, (await runCli('dissect', whole)).stdout, 'nothing is missing, and nothing is cut');
+});
+
+t.test('a recording is followed to its result', async (t) => {
+  const directory = join(scratch, 'recording');
+  const writer = new RecordingWriter(directory);
+  writer.open(0);
+  const bytes = readCapture('a1-precopy-none.c0.fwd');
+  writer.append(0, 'fwd', bytes.subarray(0, 100));
+  const dissect = new CliProcess('dissect', '--follow', directory);
+  const ended = dissect.result();
+  await dissect.printed(/MEM_SIZE/);
+  writer.append(0, 'fwd', bytes.subarray(100));
+  writer.finish({});
+  const { code, stdout } = await ended;
+  t.equal(code, 0, 'by itself');
+  t.match(stdout, / EOF\n.* VMDESCRIPTION .*\n$/);
 });
 
 t.test('stdin, and a reader that has seen enough', async (t) => {

@@ -1,7 +1,8 @@
 // Text that is safe to print and fits.
 import fc from 'fast-check';
 import t from 'tap';
-import { alignColumns, cut, printable, wrap } from '../../src/cli/text-layout.ts';
+import { alignColumns, cut, wrap } from '../../src/cli/text-layout.ts';
+import { printable } from '../../src/protocol/printable.ts';
 
 t.test('nothing that a terminal obeys passes', async (t) => {
   t.equal(printable('pc.ram\x1b[2J\r\n\u0007\u009b\u202e\u2028'), 'pc.ram?[2J??????');

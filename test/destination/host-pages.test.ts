@@ -65,6 +65,11 @@ t.test('a given layout', (t) => {
     ['pc.ram'],
     'blocks may be left out',
   );
+  t.same(
+    given.checkList([nvram], 68 * K).map(({ name }) => name),
+    ['nvram'],
+    'also with an ADVISE, whose summary is that of all blocks (D63)',
+  );
   t.throws(() => given.checkList([{ block: 'x', length: 4 * K }], undefined), {
     code: 'unknown-block',
     rule: 'D61',

@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { readCapture } from '../../src/recording/capture-reader.ts';
+import { ByteQueue, fileBytes } from '../../src/recording/file-bytes.ts';
+import { pcapPackets } from '../../src/recording/pcap-file.ts';
 import type { RecordedPiece } from '../../src/recording/recorded-piece.ts';
 import { findRecording, readRecording } from '../../src/recording/recording-reader.ts';
 import { repositoryUrl } from '../fixtures.ts';
 import { all, hexBytes, inPieces, ipv4, word } from './captured-bytes.ts';
+import { pcapngWriter } from './pcapng-writer.ts';
 
 const fixture = (name: string): string => fileURLToPath(repositoryUrl(`test/fixtures/tcpdump/${name}`));
 
@@ -40,6 +43,29 @@ for (const name of ['loopback', 'any']) {
     await t.rejects(all(readCapture(fixture(`${name}.pcap.gz`), 1)), { code: 'no-migration-in-capture' });
   });
 }
+
+t.test("tcpdump's packets in a pcapng file", async (t) => {
+  const packets = await all(pcapPackets(new ByteQueue(fileBytes(fixture('loopback.pcap.gz')))));
+  const to = pcapngWriter(true);
+  const blocks = packets.map(({ tSeconds, bytes, originalBytes }) => {
+    const microseconds = Math.round(tSeconds! * 1e6);
+    const time: [number, number] = [Math.floor(microseconds / 2 ** 32), microseconds % 2 ** 32];
+    return to.enhanced(0, time, bytes, originalBytes);
+  });
+  const file = Buffer.concat([to.section(), to.interface(packets[0]!.linkType), ...blocks]);
+  const captured = await all(readCapture('capture.pcapng', undefined, inPieces(file, 4096)));
+  const recorded = await all(readRecording(findRecording(fixture('recorded'))!));
+  for (const dir of ['fwd', 'ret'] as const) {
+    t.ok(joined(captured, 0, dir).equals(joined(recorded, 0, dir)), `${dir} is the same`);
+  }
+  const times = (await all(readCapture(fixture('loopback.pcap.gz'), undefined))).map(
+    ({ tSeconds }) => tSeconds,
+  );
+  t.ok(
+    captured.every(({ tSeconds }, index) => Math.abs(tSeconds! - times[index]!) < 1e-5),
+    'at the same times',
+  );
+});
 
 interface Segment {
   readonly from?: number;

@@ -2,38 +2,8 @@
 import t from 'tap';
 import { ByteQueue } from '../../src/recording/file-bytes.ts';
 import { pcapngPackets } from '../../src/recording/pcapng-file.ts';
-import { all, half, hexBytes, inPieces, word } from './captured-bytes.ts';
-
-/** Blocks in one byte order. */
-function writer(isLittle: boolean) {
-  const w = (value: number) => word(value, isLittle);
-  const h = (value: number) => half(value, isLittle);
-  const block = (type: number, ...parts: Uint8Array[]): Uint8Array => {
-    const body = Buffer.concat(parts);
-    const padded = Buffer.concat([body, Buffer.alloc((4 - (body.length % 4)) % 4)]);
-    return Buffer.concat([w(type), w(padded.length + 12), padded, w(padded.length + 12)]);
-  };
-  return {
-    section: () => block(0x0a0d0d0a, w(0x1a2b3c4d), h(1), h(0), w(0xffff_ffff), w(0xffff_ffff)),
-    /** `resolution`: the value of if_tsresol, behind an option that is not looked at. */
-    interface: (linkType: number, resolution?: number) =>
-      block(
-        1,
-        h(linkType),
-        h(0),
-        w(262_144),
-        ...(resolution === undefined
-          ? []
-          : [h(2), h(3), hexBytes('6c6f 30 00'), h(9), h(1), Uint8Array.of(resolution, 0, 0, 0), w(0)]),
-      ),
-    enhanced: (index: number, time: [number, number], bytes: Uint8Array, originalBytes = bytes.length) =>
-      block(6, w(index), w(time[0]), w(time[1]), w(bytes.length), w(originalBytes), bytes),
-    old: (index: number, time: [number, number], bytes: Uint8Array) =>
-      block(2, h(index), h(77), w(time[0]), w(time[1]), w(bytes.length), w(bytes.length), bytes),
-    simple: (bytes: Uint8Array) => block(3, w(bytes.length), bytes),
-    other: () => block(5, w(0), w(1), w(2)),
-  };
-}
+import { all, hexBytes, inPieces, word } from './captured-bytes.ts';
+import { pcapngWriter } from './pcapng-writer.ts';
 
 const read = (parts: readonly Uint8Array[], pieceBytes?: number) =>
   all(pcapngPackets(new ByteQueue(inPieces(Buffer.concat(parts), pieceBytes))));
@@ -42,7 +12,7 @@ const ABC = hexBytes('616263');
 
 t.test('every kind of packet block, in both byte orders', async (t) => {
   for (const isLittle of [true, false]) {
-    const to = writer(isLittle);
+    const to = pcapngWriter(isLittle);
     const parts = [
       to.section(),
       to.interface(1),
@@ -70,7 +40,7 @@ t.test('every kind of packet block, in both byte orders', async (t) => {
 });
 
 t.test('each interface has its own unit of time', async (t) => {
-  const to = writer(true);
+  const to = pcapngWriter(true);
   for (const [resolution, tSeconds] of [
     [9, 2e-9],
     [3, 2e-3],
@@ -87,7 +57,7 @@ t.test('each interface has its own unit of time', async (t) => {
 });
 
 t.test('a new section has interfaces and a byte order of its own', async (t) => {
-  const [little, big] = [writer(true), writer(false)];
+  const [little, big] = [pcapngWriter(true), pcapngWriter(false)];
   const first = [little.section(), little.interface(1), little.enhanced(0, [0, 0], ABC)];
   const second = [big.section(), big.interface(113), big.enhanced(0, [0, 0], ABC)];
   const packets = await read([...first, ...second]);
@@ -99,7 +69,7 @@ t.test('a new section has interfaces and a byte order of its own', async (t) => 
 });
 
 t.test('cut and broken files', async (t) => {
-  const to = writer(true);
+  const to = pcapngWriter(true);
   const parts = [to.section(), to.interface(1), to.enhanced(0, [0, 0], ABC)];
   const whole = Buffer.concat(parts);
   for (let lengthBytes = 12; lengthBytes < whole.length; lengthBytes += 1) {

@@ -3,6 +3,7 @@ import t from 'tap';
 import { MigrationError } from '../../src/errors.ts';
 import { RamImage } from '../../src/machine/ram-block.ts';
 import { NEGOTIATION_COOKIE } from '../../src/protocol/negotiation-messages.ts';
+import { batchBytesOf } from '../../src/source/bandwidth-limit.ts';
 import type { OutgoingOptions } from '../../src/source/outgoing.ts';
 import { filledImage, guestDevices, joinCores } from '../adversary/recorded-migration.ts';
 import { thrownBy } from '../destination/incoming-rig.ts';
@@ -272,6 +273,34 @@ t.test('requested pages come before background ones, whole, whatever the block',
   ]);
   t.equal(rig.migration.counters.requestedPages, 5);
   t.equal(records.filter((words) => words.startsWith('page ')).length, 512 + 2, 'each page once');
+  t.end();
+});
+
+t.test('under a bandwidth limit a request waits for few background pages only', (t) => {
+  const image = RamImage.allocate([{ ...BLOCKS[0], lengthBytes: 2048 * K, hostPageBytes: 4 * K }], 'present');
+  for (const block of image.blocks)
+    for (let page = 0; page < block.targetPageCount; page += 1) block.words(0)[1024 * page] = page + 1;
+  const background: number[] = [];
+  const requested: number[] = [];
+  const rig: OutgoingRig = new OutgoingRig(
+    image,
+    { backgroundBatchBytes: batchBytesOf(4096 * K) },
+    {
+      onAwait: () => rig.receive({ name: 'SHUT', value: 0 }),
+      onSend(bytes, sendClass) {
+        if (sendClass === 'requested') requested.push(bytes.length);
+        if (sendClass !== 'background') return;
+        background.push(bytes.length);
+        if (background.length === 2)
+          rig.receive({ name: 'REQ_PAGES_ID', block: 'pc.ram', start: 2044 * K, length: 4 * K });
+      },
+    },
+  );
+  rig.devices = guestDevices(BLOCKS);
+  rig.run();
+  t.ok(Math.max(...background) <= 6 * 4128, 'about 5 ms of the bandwidth in each');
+  t.equal(requested.length, 1);
+  t.ok(requested[0]! < 2 * 4128, 'the requested page leaves by itself');
   t.end();
 });
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import type { Channel } from '../../src/transport/channel.ts';
@@ -89,6 +90,37 @@ for (const address of ADDRESSES) {
       code: /^connection-(refused|broken)$/,
     });
   });
+}
+
+for (const address of ADDRESSES.slice(0, 2)) {
+  t.test(
+    `${address.split(':')[0]}: the last words of a peer that left are read after a write failed`,
+    async (t) => {
+      const { near, far } = await joinEnds(address);
+      await near.writeAll([Buffer.alloc(1000)]); // which the peer never reads
+      await far.write(Buffer.from('farewell'));
+      far.destroy();
+      const failure = await (async () => {
+        for (;;) {
+          await near.writeAll([Buffer.alloc(1000)]);
+          await nextTurn();
+        }
+      })().catch((error: unknown) => error);
+      t.match(failure, { name: 'TransportError', code: /^connection-(broken|reset)$/ });
+      const words = await new Promise<string>((resolve, reject) => {
+        let text = '';
+        near.read({
+          data: (input, start, end) => {
+            text += Buffer.from(input.subarray(start, end)).toString();
+          },
+          end: () => resolve(text),
+          error: (error) => (text === '' ? reject(error) : resolve(text)),
+        });
+      });
+      t.equal(words, 'farewell');
+      near.destroy();
+    },
+  );
 }
 
 t.test('an address that is taken', async (t) => {

@@ -1,0 +1,286 @@
+// The rules of the destination about commands but for discards and the package: D20 to D32, D53 to D58.
+import { COMMANDS, encodeCommand } from '../protocol/commands.ts';
+import { joinBytes } from '../protocol/message.ts';
+import { encodeSection } from '../protocol/sections.ts';
+import { accepted, destinationRule, hiddenRule, look, refused } from './destination-rule.ts';
+import { HONEST } from './destination-rules-framing.ts';
+import {
+  type Edit,
+  edited,
+  inPrecopy,
+  inRunning,
+  inSetup,
+  movingOf,
+  needsHugeBlock,
+  precopyScript,
+  withPackage,
+} from './destination-scripts.ts';
+import { answersWith, completes, pongs, refuses } from './expectations.ts';
+import {
+  advise,
+  discardOf,
+  endOfRam,
+  LISTEN,
+  PING_IN_PACKAGE,
+  pageSizeSummary,
+  ping,
+  RUN,
+  ramPart,
+  ramStart,
+} from './honest-script.ts';
+import { MigrationPlan } from './migration-plan.ts';
+import { scripted } from './play-script.ts';
+import { rawCommand } from './raw-command.ts';
+import type { Rule } from './rule.ts';
+import { after, before, replace, send, without } from './script.ts';
+
+const bytes = (length: number): Uint8Array => new Uint8Array(length);
+
+/** A command put in before ADVISE. */
+function early(command: Uint8Array): Edit {
+  return (steps) => inSetup(steps, send('changed', command));
+}
+
+/** A command put in when the guest runs. */
+function late(command: Uint8Array | ((...args: Parameters<Edit>) => Uint8Array)): Edit {
+  return (steps, plan, subject) =>
+    inRunning(
+      steps,
+      send('changed', typeof command === 'function' ? command(steps, plan, subject) : command),
+    );
+}
+
+/** Another ADVISE. */
+function advised(payload: Uint8Array): Edit {
+  return (steps) =>
+    replace(inSetup(steps), 'advise', send('advise', rawCommand(COMMANDS.POSTCOPY_ADVISE.code, payload)));
+}
+
+/** ADVISE with other values than those of the layout. */
+function advisedPages(values: { pageSizeSummary?: number; targetPageSize?: number }): Edit {
+  return (steps, _plan, { blocks }) => {
+    const own = { pageSizeSummary: pageSizeSummary(blocks), targetPageSize: 4096 };
+    const command = encodeCommand('POSTCOPY_ADVISE', { ...own, ...values });
+    return replace(inSetup(steps), 'advise', send('advise', command));
+  };
+}
+
+const { PING, POSTCOPY_LISTEN, POSTCOPY_RESUME, RECV_BITMAP, OPEN_RETURN_PATH } = COMMANDS;
+const RESUME = encodeCommand('POSTCOPY_RESUME', {});
+const SWITCHOVER_START = encodeCommand('SWITCHOVER_START', {});
+const NO_RECOVERY =
+  'someone has to order the peer to recover, as with migrate-recover over QMP, which no suite can do from outside';
+
+/** A section that no peer has, so that loading it fails. */
+const UNLOADABLE = joinBytes([
+  encodeSection('SECTION_FULL', { sectionId: 99, idstr: 'nosuch', instanceId: 0, versionId: 1 }),
+  encodeSection('SECTION_FOOTER', { sectionId: 99 }),
+]);
+
+/** A precopy migration that advises postcopy of other things than RAM. */
+const EMPTY_ADVISE = scripted(
+  'a precopy migration with an empty ADVISE',
+  (subject) =>
+    after(
+      precopyScript(subject, new MigrationPlan(subject), { isAdvised: false }),
+      'ping 1',
+      send('advise', rawCommand(COMMANDS.POSTCOPY_ADVISE.code)),
+    ),
+  { variant: 'no-postcopy' },
+);
+
+/** The rules. */
+export const COMMAND_RULES: readonly Rule[] = [
+  destinationRule(
+    'D20',
+    'Command 0 and commands above the last that is known are refused.',
+    refused('command 0', 'failed', early(rawCommand(0))),
+    refused('command 12', 'failed', early(rawCommand(12))),
+    refused('command 0xffff', 'failed', early(rawCommand(0xffff))),
+  ),
+  destinationRule(
+    'D21',
+    'A command of fixed length with another length is refused before it has any effect.',
+    look('a PING of five bytes', edited('a PING of five bytes', early(rawCommand(PING.code, bytes(5)))), [
+      refuses('failed'),
+      answersWith('no PONG for it', ({ pongs }) => !pongs.includes(0)),
+    ]),
+    refused('an OPEN_RETURN_PATH of one byte', 'failed', early(rawCommand(OPEN_RETURN_PATH.code, bytes(1)))),
+    refused('a LISTEN of one byte', 'failed', (steps) =>
+      withPackage(inPrecopy(steps), rawCommand(POSTCOPY_LISTEN.code, bytes(1)), PING_IN_PACKAGE, RUN),
+    ),
+    refused('a RESUME of one byte', 'failed', early(rawCommand(POSTCOPY_RESUME.code, bytes(1)))),
+  ),
+  destinationRule(
+    'D22',
+    'Every PING is answered by a PONG with its value once the return path is open, and is refused before.',
+    look('the PINGs of a whole migration', HONEST, [completes(), pongs(1, 2, 3, 4)]),
+    accepted('PINGs of any value', (steps) => before(steps, 'advise', ping(0), ping(0xffff_ffff), ping(0)), [
+      pongs(0, 0, 0xffff_ffff, 1, 2, 3, 4),
+    ]),
+    refused('a PING before the return path is open', 'failed', (steps) => without(steps, 'open return path')),
+  ),
+  destinationRule(
+    'D23',
+    'An OPEN_RETURN_PATH that comes a second time does no harm.',
+    accepted('OPEN_RETURN_PATH twice', early(encodeCommand('OPEN_RETURN_PATH', {}))),
+  ),
+  destinationRule(
+    'D24',
+    'A PING in the package is answered only after all that stands before it there was loaded.',
+    look(
+      'a PING behind a section that cannot be loaded',
+      edited('a PING behind a section that cannot be loaded', (steps) =>
+        withPackage(inPrecopy(steps), LISTEN, UNLOADABLE, PING_IN_PACKAGE, RUN),
+      ),
+      [refuses('failed'), answersWith('no PONG 3', ({ pongs }) => !pongs.includes(3))],
+    ),
+  ),
+  destinationRule(
+    'D25',
+    'An empty ADVISE is refused where postcopy of RAM is on, and taken where it is off.',
+    refused('an empty ADVISE', 'failed', advised(bytes(0))),
+    look('an empty ADVISE to a peer without postcopy', EMPTY_ADVISE, [completes()]),
+  ),
+  destinationRule(
+    'D26',
+    'An ADVISE for RAM is refused where postcopy of RAM is off.',
+    refused('an ADVISE to a peer without postcopy', 'failed', (steps) => inSetup(steps), {
+      variant: 'no-postcopy',
+    }),
+  ),
+  destinationRule(
+    'D27',
+    'An ADVISE that is neither empty nor of 16 bytes is refused.',
+    refused('an ADVISE of 8 bytes', 'failed', advised(bytes(8))),
+    refused('an ADVISE of 24 bytes', 'failed', advised(bytes(24))),
+  ),
+  destinationRule(
+    'D28',
+    'A second ADVISE is refused.',
+    refused('ADVISE twice', 'failed', (steps, _plan, subject) =>
+      before(steps, 'part', send('advise again', advise(subject))),
+    ),
+  ),
+  destinationRule(
+    'D29',
+    "An ADVISE whose summary is not the OR of one's own host page sizes is refused.",
+    refused('a summary with a page size more', 'failed', (steps, plan, subject) =>
+      advisedPages({ pageSizeSummary: pageSizeSummary(subject.blocks) + 2 ** 30 })(steps, plan, subject),
+    ),
+    refused('the summary of small pages only', 'failed', advisedPages({ pageSizeSummary: 4096 }), {
+      obstacle: needsHugeBlock,
+    }),
+  ),
+  destinationRule(
+    'D30',
+    "An ADVISE with another target page than one's own is refused.",
+    refused('a target page of 8 KiB', 'failed', advisedPages({ targetPageSize: 8192 })),
+  ),
+  hiddenRule(
+    'D31',
+    'ADVISE is checked in the order state, length, support of the host, summary, target page.',
+    'each of these checks has the same outcome, and nothing on the wire tells which of them it was',
+  ),
+  destinationRule(
+    'D32',
+    'Once ADVISE was taken all RAM is empty: pages that came before it are not there any more.',
+    accepted(
+      'pages before ADVISE, which come again in postcopy and were not discarded',
+      (steps, plan, subject) => {
+        const block = movingOf(plan);
+        const kept = block.postcopy.at(-1)!;
+        const advised = replace(
+          before(
+            without(steps, 'advise'),
+            'part',
+            send('part before ADVISE', ramPart(), plan.hostPage(block, kept), endOfRam()),
+            send('advise', advise(subject)),
+          ),
+          'ram list',
+          send('ram list', ramStart(subject.blocks, false)),
+        );
+        const others = block.postcopy.filter((hostPage) => hostPage !== kept);
+        return replace(advised, `discard ${block.name}`, send('discard', discardOf(block, others)));
+      },
+      [],
+      { profiles: ['7.2', '10.x'] },
+    ),
+  ),
+  destinationRule(
+    'D53',
+    'A RESUME outside of a recovery is not answered and does no harm.',
+    accepted(
+      'RESUME before and after the switchover',
+      (steps) => inRunning(inSetup(steps, send('resume', RESUME)), send('resume again', RESUME)),
+      [answersWith('no RESUME_ACK', (answers) => answers.count('RESUME_ACK') === 0)],
+    ),
+  ),
+  hiddenRule(
+    'D54',
+    'A RESUME in a recovery is answered by RESUME_ACK 1, and then all pending pages are asked for again, the first with its block.',
+    NO_RECOVERY,
+  ),
+  destinationRule(
+    'D55',
+    'A RECV_BITMAP without a name, with more than its name, or of an unknown block is refused.',
+    refused('a RECV_BITMAP without a name', 'paused', late(rawCommand(RECV_BITMAP.code, Uint8Array.of(0)))),
+    refused(
+      'a RECV_BITMAP with a byte too many',
+      'paused',
+      late((_steps, plan) =>
+        rawCommand(
+          RECV_BITMAP.code,
+          joinBytes([RECV_BITMAP.encode({ block: plan.blocks[0]!.name }), bytes(1)]),
+        ),
+      ),
+    ),
+    refused(
+      'a RECV_BITMAP of an unknown block',
+      'paused',
+      late(encodeCommand('RECV_BITMAP', { block: 'nosuch' })),
+    ),
+  ),
+  destinationRule(
+    'D56',
+    'A RECV_BITMAP outside of a recovery is not answered and does no harm.',
+    accepted(
+      'RECV_BITMAP when the guest runs',
+      late((_steps, plan) => encodeCommand('RECV_BITMAP', { block: plan.blocks[0]!.name })),
+      [answersWith('no bitmap', (answers) => answers.count('RECV_BITMAP') === 0)],
+    ),
+  ),
+  destinationRule(
+    'D57',
+    'SWITCHOVER_START is an unknown command to a 7.2 and is taken without an answer by a 10.x.',
+    refused('SWITCHOVER_START', 'failed', early(SWITCHOVER_START), { profiles: ['7.2', 'strict'] }),
+    accepted(
+      'SWITCHOVER_START, taken',
+      (steps) => inPrecopy(steps, send('switchover', SWITCHOVER_START)),
+      [],
+      {
+        profiles: ['10.x'],
+      },
+    ),
+  ),
+  destinationRule(
+    'D58',
+    'When the guest runs, a RUN, a DISCARD and an unknown command pause the migration; an ADVISE or a LISTEN ends a 7.2, and pauses a peer that knows better.',
+    ...(
+      [
+        ['an ADVISE when the guest runs', late((_steps, _plan, subject) => advise(subject))],
+        ['a LISTEN when the guest runs', late(LISTEN)],
+      ] as const
+    ).flatMap(([what, edit]) => [
+      refused(what, 'failed', edit, { profiles: ['7.2'] }),
+      refused(`${what}, where it need not be fatal`, 'either', edit, { profiles: ['10.x', 'strict'] }),
+    ]),
+    refused('a RUN when the guest runs', 'paused', late(RUN)),
+    refused(
+      'a discard when the guest runs',
+      'paused',
+      late((_steps, plan) => discardOf(movingOf(plan), movingOf(plan).postcopy)),
+    ),
+    refused('an unknown command when the guest runs', 'paused', late(rawCommand(12))),
+  ),
+];
