@@ -90,7 +90,6 @@ export class OutgoingStream {
     return isLastStepSent ? this.#isInsideAfterStep : this.#wasInsideBeforeStep;
   }
 
-
   /** Whether it is time to flush. */
   get isFull(): boolean {
     return this.#batch.isFull;

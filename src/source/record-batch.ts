@@ -45,7 +45,6 @@ export class RecordBatch {
     return this.#length;
   }
 
-
   get isEmpty(): boolean {
     return this.#length === 0;
   }
