@@ -88,7 +88,7 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
     'Every page that is dirty at the switchover is discarded, also one that was never sent, in whole host pages within its block.',
     [
       ...lookAtAll(ALL_RUNS, keepsInPostcopy('all that is dirty', ['S12', ...ALIGNED])),
-      ...lookAtAll(ALL_RUNS, inPostcopy(sameRam)),
+      ...lookAtAll(ALL_RUNS, inPostcopy(sameRam), 'RAM at the end'),
     ],
   ),
   always(
