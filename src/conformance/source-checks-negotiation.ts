@@ -47,7 +47,7 @@ export const SOURCE_NEGOTIATION_CHECKS: Readonly<Record<string, readonly Check[]
   N8: [look(script.HASH_GUEST, refuses)],
   N9: [...lookAtAll(script.REFUSALS, names)],
   N10: [
-    look(script.LARGER_PAGES, negotiating(listsPageSizes(largerPageOf))),
+    look(script.LARGER_PAGES, negotiating(listsPageSizes(largerPageOf)), 'the RAM list for larger pages'),
     look(script.LARGER_PAGES, placesInLargerPages),
     look(script.SMALLER_PLACEMENT, placesInSmallerPages),
   ],

@@ -37,9 +37,9 @@ export function look(scenario: Scenario, judge: SourceJudge, what = scenario.nam
   };
 }
 
-/** The same look at many scenarios. */
-export function lookAtAll(scenarios: readonly Scenario[], judge: SourceJudge): Check[] {
-  return scenarios.map((scenario) => look(scenario, judge));
+/** The same look at many scenarios. `at` says at what, where a rule looks at the same ones twice. */
+export function lookAtAll(scenarios: readonly Scenario[], judge: SourceJudge, at?: string): Check[] {
+  return scenarios.map((scenario) => look(scenario, judge, at && `${at}, ${scenario.name}`));
 }
 
 function nothingCame({ stalledAt, end }: Run): string {

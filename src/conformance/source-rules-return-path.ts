@@ -84,7 +84,11 @@ export const SOURCE_RETURN_PATH_RULES: readonly Rule[] = [
   rule(
     'S36',
     'To resume, the source connects without a header, asks for the received bitmap of every block, takes as dirty what was not received, sends RESUME, and waits for RESUME_ACK before it sends a page.',
-    [look(RECOVERY, asksForBitmaps), look(RECOVERY, waitsForAck), look(RECOVERY, sendsWhatIsMissing)],
+    [
+      look(RECOVERY, asksForBitmaps, 'the bitmaps that it asks for'),
+      look(RECOVERY, waitsForAck, 'what it does before RESUME_ACK'),
+      look(RECOVERY, sendsWhatIsMissing, 'the pages that it sends then'),
+    ],
   ),
   rule(
     'S37',

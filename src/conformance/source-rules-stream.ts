@@ -88,7 +88,7 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
     'Every page that is dirty at the switchover is discarded, also one that was never sent, in whole host pages within its block.',
     [
       ...lookAtAll(ALL_RUNS, keepsInPostcopy('all that is dirty', ['S12', ...ALIGNED])),
-      ...lookAtAll(ALL_RUNS, inPostcopy(sameRam)),
+      ...lookAtAll(ALL_RUNS, inPostcopy(sameRam), 'RAM at the end'),
     ],
   ),
   always(
@@ -104,7 +104,7 @@ export const SOURCE_STREAM_RULES: readonly Rule[] = [
   always(
     'S15',
     'The package begins with LISTEN, ends with RUN, and holds device sections and PINGs in between.',
-    keepsInPostcopy('LISTEN, devices, PING, RUN', ['S15']),
+    keepsInPostcopy('LISTEN, devices, PING, RUN', ['S15'], ['truncated']),
   ),
   {
     id: 'S16',

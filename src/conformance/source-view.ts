@@ -3,7 +3,7 @@ import { DissectionSession } from '../analysis/dissection-session.ts';
 import { type MigrationReport, MigrationSummary } from '../analysis/migration-summary.ts';
 import type { TimedEntry } from '../analysis/timed-entry.ts';
 import type { ErrorRecord } from '../errors.ts';
-import type { DissectedRecord } from '../protocol/dissection-entry.ts';
+import type { DissectedError, DissectedRecord } from '../protocol/dissection-entry.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { Exchange } from './exchange.ts';
 import { RamAsReceived } from './ram-as-received.ts';
@@ -51,7 +51,7 @@ function dissect({ pieces, endings }: Exchange, profile: Profile): SourceView {
         if (entry.kind === 'record') {
           records.push({ ...entry, conn, dir, tSeconds });
           if (dir === 'fwd') ram.take(entry, conn);
-        } else if (dir === 'fwd' && entry.error.code !== 'truncated') error ??= entry.error;
+        } else if (dir === 'fwd' && !isCut(entry)) error ??= entry.error;
       },
       pageBytes: (...args) => ram.pageBytes(...args),
       pageEnd: (conn, tSeconds) => summary.pageEnd(conn, tSeconds),
@@ -74,6 +74,11 @@ function dissect({ pieces, endings }: Exchange, profile: Profile): SourceView {
   );
   const report = summary.report(totalBytes);
   return { records, error, report, ramSha256: ram.hashes(), sentBytes, closedAt };
+}
+
+/** A connection that ends early is no fault of the stream; a package that does is. */
+function isCut({ error, stream }: DissectedError): boolean {
+  return error.code === 'truncated' && stream !== 'package';
 }
 
 /** Records of the source on its main channel, packages included. */

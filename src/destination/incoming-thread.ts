@@ -166,9 +166,20 @@ async function open(): Promise<ReplayChannel | undefined> {
   await rehearseIncoming(() => isConnected);
   channel = recorded(await accepted);
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
-  if (options.preempt) preemptChannel = recorded(await acceptSoon(listener));
-  listener.close();
+  if (options.preempt && options.profile !== '10.x') preemptChannel = recorded(await acceptSoon(listener));
+  if (!awaitsLatePreempt()) listener.close();
   return undefined;
+}
+
+/** Newer sources open the preempt channel when postcopy is about to begin (rule D104): late, or never. */
+function awaitsLatePreempt(): boolean {
+  return options.preempt && options.profile === '10.x' && options.origin.kind === 'listen';
+}
+
+async function acceptLatePreempt(from: Listener): Promise<void> {
+  preemptChannel = recorded(await from.accept());
+  from.close();
+  readPreempt(preemptChannel);
 }
 
 function recorded(accepted: Channel): Channel {
@@ -255,7 +266,10 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   const silence = replay === undefined ? watchSilence() : undefined;
   readMain(channel!);
   if (preemptChannel !== undefined) readPreempt(preemptChannel);
+  // One that never comes is no error: nothing was asked for then.
+  if (awaitsLatePreempt()) acceptLatePreempt(listener!).catch(() => undefined);
   const error = await settled;
+  listener?.close();
   clearInterval(silence);
   if (error !== undefined) throw error;
   port.close();

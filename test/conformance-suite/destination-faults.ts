@@ -1,5 +1,6 @@
 // Destinations that break a rule each: what they answer, ask for, take, and tell.
 import { ProtocolError } from '../../src/errors.ts';
+import type { RamImage } from '../../src/machine/ram-block.ts';
 import { joinBytes } from '../../src/protocol/message.ts';
 import { encodeReturnPath } from '../../src/protocol/return-path-messages.ts';
 import { encodeHeader } from '../../src/protocol/sections.ts';
@@ -60,6 +61,21 @@ function shutsAt(name: string): DestinationFault {
     },
     answer: () => (answer) => (isShut(answer) ? [] : [answer]),
   };
+}
+
+/** Discards change nothing. */
+function keepsDiscarded({ blocks }: RamImage): void {
+  for (const block of blocks) block.discardRange = () => undefined;
+}
+
+/** A page that has come is not written again. */
+function keepsFirst({ blocks }: RamImage): void {
+  for (const block of blocks) {
+    const { copyIn } = block;
+    block.copyIn = (offset, ...bytes) => {
+      if (!block.received.test(Math.floor(offset / 4096))) copyIn.call(block, offset, ...bytes);
+    };
+  }
 }
 
 const ASKED_FOR_PRESENT = encodeReturnPath('REQ_PAGES_ID', { start: 0, length: 16_384, block: 'ram0' });
@@ -182,7 +198,11 @@ export const DESTINATION_FAULTS: readonly PlantedDestination[] = [
   { what: 'takes XBZRLE in postcopy', fault: { overlooks: /^D7[56] / }, caughtBy: ['D76'] },
   { what: 'takes a split host page', fault: { overlooks: /^D79 / }, caughtBy: ['D79'] },
   { what: 'takes a page twice in postcopy', fault: { overlooks: /^D83 / }, caughtBy: ['D83'] },
-  { what: 'fills a ZERO page with any byte', fault: { profile: '7.2' }, caughtBy: ['D72'] },
+  {
+    what: 'is as lenient as QEMU 7.2: fills ZERO pages with any byte, takes a target page twice, completes without a page',
+    fault: { profile: '7.2' },
+    caughtBy: ['D72', 'D81', 'D85'],
+  },
   { what: 'refuses a second OPEN_RETURN_PATH', fault: refuses('OPEN_RETURN_PATH', 2), caughtBy: ['D23'] },
   { what: 'refuses RESUME outside of a recovery', fault: refuses('POSTCOPY_RESUME'), caughtBy: ['D53'] },
   {
@@ -218,6 +238,63 @@ export const DESTINATION_FAULTS: readonly PlantedDestination[] = [
     caughtBy: ['D97'],
   },
   { what: 'stays connected after an error', fault: { staysOpen: true }, caughtBy: ['D97'] },
+  {
+    what: 'answers the PING in the package before it has looked at it',
+    fault: {
+      record: () => (record, hands) => {
+        if (record.name === 'PACKAGED') hands.say({ name: 'PONG', values: { value: 3 } });
+      },
+      answer: () => (answer) => (isPong(answer) && pongValue(answer) === 3 ? [] : [answer]),
+    },
+    caughtBy: ['D24'],
+  },
+  { what: 'keeps what a discard should drop', fault: { memory: keepsDiscarded }, caughtBy: ['D43'] },
+  { what: 'keeps the first of two pages in precopy', fault: { memory: keepsFirst }, caughtBy: ['D73'] },
+  {
+    what: 'answers the negotiation, and tells its host pages then',
+    fault: {
+      answer: () => {
+        const held: Answer[] = [];
+        return (answer) => {
+          if (answer.name === 'HOST_PAGE') held.push(answer);
+          else if (isPong(answer)) return [answer, ...held.splice(0)];
+          return answer.name === 'HOST_PAGE' ? [] : [answer];
+        };
+      },
+    },
+    caughtBy: ['N2'],
+  },
+  {
+    what: 'tells the host page of a block before that of all others',
+    fault: {
+      answer: () => {
+        let held: Answer | undefined;
+        return (answer) => {
+          const isDefault = answer.name === 'HOST_PAGE' && answer.values['block'] === '';
+          if (isDefault) {
+            held = answer;
+            return [];
+          }
+          const later = held === undefined ? [] : [held];
+          held = undefined;
+          return [answer, ...later];
+        };
+      },
+    },
+    caughtBy: ['N4'],
+  },
+  {
+    what: 'tells the host page of a block twice',
+    fault: answers((answer) =>
+      answer.name === 'HOST_PAGE' && answer.values['block'] === 'ram0' ? [answer, answer] : [answer],
+    ),
+    caughtBy: ['N4'],
+  },
+  {
+    what: 'says why it leaves to a source that cannot read it',
+    fault: { saysWhyToAll: true },
+    caughtBy: ['N12'],
+  },
   {
     what: 'tells its host pages to a source that did not ask',
     fault: answers((answer) =>

@@ -48,9 +48,13 @@ export interface DestinationFault {
   readonly record?: () => (record: StreamRecord, hands: DestinationHands) => void;
   /** Throws what is an error to it alone. */
   readonly refuses?: () => (record: StreamRecord) => void;
+  /** Changes how RAM behaves. */
+  readonly memory?: (image: RamImage) => void;
   /** Changes RAM at the end. */
   readonly spoil?: (image: RamImage) => void;
   readonly status?: (status: string) => string;
+  /** Says why it leaves to every source. */
+  readonly saysWhyToAll?: boolean;
   /** Does not close when its migration has failed. */
   readonly staysOpen?: boolean;
 }
@@ -105,6 +109,7 @@ export class InProcessDestination extends InProcessPeer {
         reply: (name, values) => this.#reply({ name, values: values as Answer['values'] }),
         createRam: (specs) => {
           this.#image = RamImage.allocate(specs, 'missing');
+          fault.memory?.(this.#image);
           return this.#image;
         },
         load: (items) => queueMicrotask(() => this.#take(() => this.#load(items))),
@@ -234,7 +239,7 @@ export class InProcessDestination extends InProcessPeer {
   #leave(error: MigrationError): void {
     this.#hasLeft = true;
     const status = this.#migration.fail() === 'paused' ? 'postcopy-paused' : 'failed';
-    if (this.#migration.isNegotiated)
+    if (this.#migration.isNegotiated || this.#fault.saysWhyToAll === true)
       this.#reply({ name: 'REASON', values: { text: error.message.slice(0, 200) } });
     this.#end(status, status === 'failed' ? 1 : 4, error);
   }
