@@ -12,6 +12,7 @@ import type { Arguments, OptionTable } from './option-table.ts';
 /** Options that ask for reports. */
 export const REPORT_OPTIONS = {
   json: { doc: 'print one JSON object on stdout instead of TAP: docs/conform.schema.json' },
+  tap: { value: 'FILE', doc: 'write the TAP to a file too, for who wants it beside --json' },
   junit: { value: 'FILE', doc: 'write JUnit XML, for a CI server' },
   html: {
     value: 'FILE',
@@ -21,7 +22,8 @@ export const REPORT_OPTIONS = {
 
 type MakeReport = (write: (text: string) => void) => Report;
 
-const FILE_REPORTS: Readonly<Record<'junit' | 'html', MakeReport>> = {
+const FILE_REPORTS: Readonly<Record<'tap' | 'junit' | 'html', MakeReport>> = {
+  tap: wholeTap,
   junit: (write) => new JunitReport(write),
   html: (write) => new HtmlReport(write),
 };
@@ -40,6 +42,22 @@ export function openReports(args: Arguments): Report[] {
     return [make((text) => attempt(path, () => writeFileSync(path, text)))];
   });
   return [onStdout, ...files];
+}
+
+/** TAP is written line by line, a file at once. */
+function wholeTap(write: (text: string) => void): Report {
+  let text = '';
+  const report = new TapReport((piece) => {
+    text += piece;
+  });
+  return {
+    begin: (plan) => report.begin(plan),
+    result: (result) => report.result(result),
+    end: (summary) => {
+      report.end(summary);
+      write(text);
+    },
+  };
 }
 
 /** Nobody wants to hear of it only when all rules have been run. */

@@ -1,4 +1,4 @@
-// The rules of the destination about commands but for discards and the package: D20 to D32, D53 to D58.
+// The rules of the destination about commands but for ADVISE, discards and the package: D20 to D24, D53 to D58.
 import { COMMANDS, encodeCommand } from '../protocol/commands.ts';
 import { joinBytes } from '../protocol/message.ts';
 import { encodeSection } from '../protocol/sections.ts';
@@ -11,28 +11,13 @@ import {
   inRunning,
   inSetup,
   movingOf,
-  needsHugeBlock,
-  precopyScript,
   withPackage,
 } from './destination-scripts.ts';
 import { answersWith, completes, pongs, refuses } from './expectations.ts';
-import {
-  advise,
-  discardOf,
-  endOfRam,
-  LISTEN,
-  PING_IN_PACKAGE,
-  pageSizeSummary,
-  ping,
-  RUN,
-  ramPart,
-  ramStart,
-} from './honest-script.ts';
-import { MigrationPlan } from './migration-plan.ts';
-import { scripted } from './play-script.ts';
+import { advise, discardOf, LISTEN, PING_IN_PACKAGE, ping, RUN } from './honest-script.ts';
 import { rawCommand } from './raw-command.ts';
 import type { Rule } from './rule.ts';
-import { after, before, replace, send, without } from './script.ts';
+import { before, send, without } from './script.ts';
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
@@ -50,21 +35,6 @@ function late(command: Uint8Array | ((...args: Parameters<Edit>) => Uint8Array))
     );
 }
 
-/** Another ADVISE. */
-function advised(payload: Uint8Array): Edit {
-  return (steps) =>
-    replace(inSetup(steps), 'advise', send('advise', rawCommand(COMMANDS.POSTCOPY_ADVISE.code, payload)));
-}
-
-/** ADVISE with other values than those of the layout. */
-function advisedPages(values: { pageSizeSummary?: number; targetPageSize?: number }): Edit {
-  return (steps, _plan, { blocks }) => {
-    const own = { pageSizeSummary: pageSizeSummary(blocks), targetPageSize: 4096 };
-    const command = encodeCommand('POSTCOPY_ADVISE', { ...own, ...values });
-    return replace(inSetup(steps), 'advise', send('advise', command));
-  };
-}
-
 const { PING, POSTCOPY_LISTEN, POSTCOPY_RESUME, RECV_BITMAP, OPEN_RETURN_PATH } = COMMANDS;
 const RESUME = encodeCommand('POSTCOPY_RESUME', {});
 const SWITCHOVER_START = encodeCommand('SWITCHOVER_START', {});
@@ -76,18 +46,6 @@ const UNLOADABLE = joinBytes([
   encodeSection('SECTION_FULL', { sectionId: 99, idstr: 'nosuch', instanceId: 0, versionId: 1 }),
   encodeSection('SECTION_FOOTER', { sectionId: 99 }),
 ]);
-
-/** A precopy migration that advises postcopy of other things than RAM. */
-const EMPTY_ADVISE = scripted(
-  'a precopy migration with an empty ADVISE',
-  (subject) =>
-    after(
-      precopyScript(subject, new MigrationPlan(subject), { isAdvised: false }),
-      'ping 1',
-      send('advise', rawCommand(COMMANDS.POSTCOPY_ADVISE.code)),
-    ),
-  { variant: 'no-postcopy' },
-);
 
 /** The rules. */
 export const COMMAND_RULES: readonly Rule[] = [
@@ -134,77 +92,6 @@ export const COMMAND_RULES: readonly Rule[] = [
         withPackage(inPrecopy(steps), LISTEN, UNLOADABLE, PING_IN_PACKAGE, RUN),
       ),
       [refuses('failed'), answersWith('no PONG 3', ({ pongs }) => !pongs.includes(3))],
-    ),
-  ),
-  destinationRule(
-    'D25',
-    'An empty ADVISE is refused where postcopy of RAM is on, and taken where it is off.',
-    refused('an empty ADVISE', 'failed', advised(bytes(0))),
-    look('an empty ADVISE to a peer without postcopy', EMPTY_ADVISE, [completes()]),
-  ),
-  destinationRule(
-    'D26',
-    'An ADVISE for RAM is refused where postcopy of RAM is off.',
-    refused('an ADVISE to a peer without postcopy', 'failed', (steps) => inSetup(steps), {
-      variant: 'no-postcopy',
-    }),
-  ),
-  destinationRule(
-    'D27',
-    'An ADVISE that is neither empty nor of 16 bytes is refused.',
-    refused('an ADVISE of 8 bytes', 'failed', advised(bytes(8))),
-    refused('an ADVISE of 24 bytes', 'failed', advised(bytes(24))),
-  ),
-  destinationRule(
-    'D28',
-    'A second ADVISE is refused.',
-    refused('ADVISE twice', 'failed', (steps, _plan, subject) =>
-      before(steps, 'part', send('advise again', advise(subject))),
-    ),
-  ),
-  destinationRule(
-    'D29',
-    "An ADVISE whose summary is not the OR of one's own host page sizes is refused.",
-    refused('a summary with a page size more', 'failed', (steps, plan, subject) =>
-      advisedPages({ pageSizeSummary: pageSizeSummary(subject.blocks) + 2 ** 30 })(steps, plan, subject),
-    ),
-    refused('the summary of small pages only', 'failed', advisedPages({ pageSizeSummary: 4096 }), {
-      obstacle: needsHugeBlock,
-    }),
-  ),
-  destinationRule(
-    'D30',
-    "An ADVISE with another target page than one's own is refused.",
-    refused('a target page of 8 KiB', 'failed', advisedPages({ targetPageSize: 8192 })),
-  ),
-  hiddenRule(
-    'D31',
-    'ADVISE is checked in the order state, length, support of the host, summary, target page.',
-    'each of these checks has the same outcome, and nothing on the wire tells which of them it was',
-  ),
-  destinationRule(
-    'D32',
-    'Once ADVISE was taken all RAM is empty: pages that came before it are not there any more.',
-    accepted(
-      'pages before ADVISE, which come again in postcopy and were not discarded',
-      (steps, plan, subject) => {
-        const block = movingOf(plan);
-        const kept = block.postcopy.at(-1)!;
-        const advised = replace(
-          before(
-            without(steps, 'advise'),
-            'part',
-            send('part before ADVISE', ramPart(), plan.hostPage(block, kept), endOfRam()),
-            send('advise', advise(subject)),
-          ),
-          'ram list',
-          send('ram list', ramStart(subject.blocks, false)),
-        );
-        const others = block.postcopy.filter((hostPage) => hostPage !== kept);
-        return replace(advised, `discard ${block.name}`, send('discard', discardOf(block, others)));
-      },
-      [],
-      { profiles: ['7.2', '10.x'] },
     ),
   ),
   destinationRule(

@@ -6,18 +6,12 @@ import { HONEST } from './destination-rules-framing.ts';
 import { type Edit, edited, hugeOf, inRunning, movingOf, needsHugeBlock } from './destination-scripts.ts';
 import { completes, expects } from './expectations.ts';
 import { endOfRam, pageLabel, ramPart } from './honest-script.ts';
-import { encodePage, type MigrationPlan, type PlannedBlock } from './migration-plan.ts';
+import { encodePage, type MigrationPlan, type PlannedBlock, targetPages } from './migration-plan.ts';
 import type { Rule } from './rule.ts';
 import { after, before, replace, send, without } from './script.ts';
 
 const huge = { obstacle: needsHugeBlock };
 const ZERO_PAGE = new Uint8Array(TARGET_PAGE_BYTES);
-
-/** The target pages of a host page, in their order. */
-function targetPages(block: PlannedBlock, hostPage: number): number[] {
-  const first = hostPage * block.pagesPerHostPage;
-  return Array.from({ length: block.pagesPerHostPage }, (_, at) => first + at);
-}
 
 /** Records of target pages, each with the name of its block. */
 function records(plan: MigrationPlan, block: PlannedBlock, pages: readonly number[]): Uint8Array {

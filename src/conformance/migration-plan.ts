@@ -147,3 +147,9 @@ export function encodePage(
   if (content === undefined) return encodeZeroRecord(offset, name);
   return joinBytes([encodeRecordHead(offset, RAM_FLAG.PAGE, name), content]);
 }
+
+/** The target pages of a host page, in their order. */
+export function targetPages(block: PlannedBlock, hostPage: number): number[] {
+  const first = hostPage * block.pagesPerHostPage;
+  return Array.from({ length: block.pagesPerHostPage }, (_, at) => first + at);
+}

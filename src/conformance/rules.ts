@@ -1,4 +1,5 @@
 // All rules in one place, by role and number.
+import { ADVISE_RULES } from './destination-rules-advise.ts';
 import { COMMAND_RULES } from './destination-rules-commands.ts';
 import { DISCARD_RULES } from './destination-rules-discard.ts';
 import { FRAMING_RULES } from './destination-rules-framing.ts';
@@ -23,6 +24,7 @@ function numberOf({ id }: Rule): number {
 export const RULES: readonly Rule[] = [
   ...FRAMING_RULES,
   ...COMMAND_RULES,
+  ...ADVISE_RULES,
   ...DISCARD_RULES,
   ...PACKAGE_RULES,
   ...RAM_LIST_RULES,

@@ -171,21 +171,19 @@ async function open(): Promise<ReplayChannel | undefined> {
   channel = recorded(await accepted);
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
   if (options.preempt && options.profile !== '10.x') preemptChannel = recorded(await acceptSoon(listener));
-  if (options.preempt && options.profile === '10.x') acceptLater(listener);
-  else listener.close();
+  if (!awaitsLatePreempt()) listener.close();
   return undefined;
 }
 
-/** A 10.x source opens its preempt channel at the switchover (rule S41). */
-function acceptLater(from: Listener): void {
-  from.accept().then(
-    (accepted) => {
-      from.close();
-      preemptChannel = recorded(accepted);
-      readPreempt(preemptChannel);
-    },
-    () => undefined, // the migration ended before
-  );
+/** Newer sources open the preempt channel when postcopy is about to begin (rule D104): late, or never. */
+function awaitsLatePreempt(): boolean {
+  return options.preempt && options.profile === '10.x' && options.origin.kind === 'listen';
+}
+
+async function acceptLatePreempt(from: Listener): Promise<void> {
+  preemptChannel = recorded(await from.accept());
+  from.close();
+  readPreempt(preemptChannel);
 }
 
 function recorded(accepted: Channel): Channel {
@@ -272,10 +270,12 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   const silence = replay === undefined ? watchSilence() : undefined;
   readMain(channel!);
   if (preemptChannel !== undefined) readPreempt(preemptChannel);
+  // One that never comes is no error: nothing was asked for then.
+  if (awaitsLatePreempt()) acceptLatePreempt(listener!).catch(() => undefined);
   const error = await settled;
+  listener?.close();
   clearInterval(silence);
   if (error !== undefined) throw error;
-  listener?.close();
   port.close();
   await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
   preemptChannel?.destroy();

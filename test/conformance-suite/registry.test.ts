@@ -45,17 +45,17 @@ t.test('a rule of both ends says of each check whom it tests', async (t) => {
   }
 });
 
-t.test('scenarios have names of their own, and checks have words of their own', async (t) => {
+t.test('scenarios have names of their own, and checks of a destination words', async (t) => {
   const byName = new Map<string, Scenario>();
   for (const { scenario } of RULES.flatMap(checksOf)) {
     const other = byName.get(scenario.name) ?? scenario;
     t.equal(other, scenario, scenario.name);
     byName.set(scenario.name, scenario);
   }
-  for (const rule of RULES) {
+  for (const rule of RULES.filter(({ role }) => role === 'destination')) {
     for (const profile of PROFILES) {
       const due = checksOf(rule).filter((check) => check.profiles?.includes(profile) !== false);
-      const words = due.map(({ what, scenario, role }) => `${role} ${what} in ${scenario.name}`);
+      const words = due.map(({ what }) => what);
       t.equal(new Set(words).size, words.length, `${rule.id} in ${profile}`);
     }
   }

@@ -46,7 +46,7 @@ const DEVICE = {
   versionId: 2,
   payload: Uint8Array.from({ length: 24 }, (_, at) => at),
 };
-const WAIT_LIMIT_MS = 1500;
+const WAIT_LIMIT_MS = 20_000;
 /** As little RAM has to last for many requests, little of it leaves together. */
 const BATCH_BYTES = 40 * 1024;
 /** Between two batches of background pages. */
