@@ -30,10 +30,13 @@ Lets a QEMU wait for a migration at URI (tcp:HOST:PORT or unix:PATH) and prints 
   --preempt          with a preempt channel
   --no-postcopy      without the capability postcopy-ram
   --uuid UUID        the machine has this UUID
+  --recover          listen at URI once more when the migration is paused
 `;
 
 const POLL_MS = 20;
 const MIB = 1024 * 1024;
+/** QEMU tells that it has completed just before it sends SHUT, and must not be killed in between. */
+const SHUT_MS = 200;
 const ENDS = ['completed', 'failed', 'cancelled', 'postcopy-paused'];
 /** The firmware of the captures prints a dot for each walk of its RAM, and an X for each page that is wrong. */
 const WALKS = 20;
@@ -49,6 +52,7 @@ const { values, positionals } = parseArgs({
     preempt: { type: 'boolean', default: false },
     'no-postcopy': { type: 'boolean', default: false },
     uuid: { type: 'string' },
+    recover: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -95,19 +99,18 @@ const qemuEnded = once(qemu, 'exit').then(() => 'failed');
 class Qmp {
   #socket;
   #pending = [];
-  #onEnd;
-  /** Resolves with the first state that is an end. */
-  ended = new Promise((resolve) => {
-    this.#onEnd = resolve;
-  });
+  /** States so far, and who waits for the next. */
+  states = [];
+  onState = () => undefined;
 
   constructor(socket) {
     this.#socket = socket;
     createInterface(socket).on('line', (line) => {
       const message = JSON.parse(line);
-      if (message.event === 'MIGRATION' && ENDS.includes(message.data.status))
-        this.#onEnd(message.data.status);
-      if (message.event === undefined && message.QMP === undefined) this.#pending.shift()(message);
+      if (message.event === 'MIGRATION') {
+        this.states.push(message.data.status);
+        this.onState();
+      } else if (message.event === undefined && message.QMP === undefined) this.#pending.shift()(message);
     });
   }
 
@@ -133,6 +136,17 @@ class Qmp {
     if (error !== undefined) throw new Error(`${execute}: ${error.desc}`);
     return result;
   }
+
+  /** The first state behind the `seen` first ones that is an end. */
+  async end(seen = 0) {
+    for (;;) {
+      const state = this.states.slice(seen).find((candidate) => ENDS.includes(candidate));
+      if (state !== undefined) return state;
+      await new Promise((resolve) => {
+        this.onState = resolve;
+      });
+    }
+  }
 }
 
 async function migrated(qmp) {
@@ -146,7 +160,11 @@ async function migrated(qmp) {
     capabilities: capabilities.map((capability) => ({ capability, state: true })),
   });
   await qmp.run('migrate-incoming', { uri });
-  return await qmp.ended;
+  const status = await qmp.end();
+  if (status !== 'postcopy-paused' || !values.recover) return status;
+  const seen = qmp.states.length;
+  await qmp.run('migrate-recover', { uri });
+  return await qmp.end(seen);
 }
 
 async function ramSha256(qmp) {
@@ -172,6 +190,7 @@ try {
   if (qmp === 'failed') throw new Error('QEMU did not start');
   const status = await Promise.race([migrated(qmp), qemuEnded]);
   let told = { status };
+  if (status === 'completed') await sleep(SHUT_MS);
   if (status === 'completed' && values.bios === undefined) told = { status, ramSha256: await ramSha256(qmp) };
   if (status === 'completed' && values.bios !== undefined) {
     const fault = await guestVerdict();

@@ -65,11 +65,11 @@ export class Answers {
   }
 }
 
-/** The answers of a run that is over. */
-export function answersOf({ pieces }: Exchange, profile: Profile, extension = false): Answers {
+/** The answers of a run that is over, on its main channel or on one that it was recovered by. */
+export function answersOf({ pieces }: Exchange, profile: Profile, extension = false, mainConn = 0): Answers {
   const answers = new Answers(profile, extension);
   for (const { conn, dir, bytes, tSeconds } of pieces) {
-    if (conn === 0 && dir === 'ret') answers.push(bytes, tSeconds);
+    if (conn === mainConn && dir === 'ret') answers.push(bytes, tSeconds);
   }
   return answers;
 }

@@ -2,7 +2,8 @@
 import { COMMANDS, encodeCommand } from '../protocol/commands.ts';
 import { joinBytes } from '../protocol/message.ts';
 import { encodeSection } from '../protocol/sections.ts';
-import { accepted, destinationRule, hiddenRule, look, refused } from './destination-rule.ts';
+import { recovered } from './destination-recovery.ts';
+import { accepted, destinationRule, look, refused } from './destination-rule.ts';
 import { HONEST } from './destination-rules-framing.ts';
 import {
   type Edit,
@@ -38,8 +39,6 @@ function late(command: Uint8Array | ((...args: Parameters<Edit>) => Uint8Array))
 const { PING, POSTCOPY_LISTEN, POSTCOPY_RESUME, RECV_BITMAP, OPEN_RETURN_PATH } = COMMANDS;
 const RESUME = encodeCommand('POSTCOPY_RESUME', {});
 const SWITCHOVER_START = encodeCommand('SWITCHOVER_START', {});
-const NO_RECOVERY =
-  'someone has to order the peer to recover, as with migrate-recover over QMP, which no suite can do from outside';
 
 /** A section that no peer has, so that loading it fails. */
 const UNLOADABLE = joinBytes([
@@ -103,10 +102,18 @@ export const COMMAND_RULES: readonly Rule[] = [
       [answersWith('no RESUME_ACK', (answers) => answers.count('RESUME_ACK') === 0)],
     ),
   ),
-  hiddenRule(
+  destinationRule(
     'D54',
     'A RESUME in a recovery is answered by RESUME_ACK 1, and then all pending pages are asked for again, the first with its block.',
-    NO_RECOVERY,
+    recovered(
+      'the answer to RESUME',
+      'RESUME_ACK 1 once, and no request that needs a block before one that names it',
+      ({ all, requests }) => {
+        const acks = all.flatMap(({ record }) => (record.name === 'RESUME_ACK' ? [record.value] : []));
+        if (acks.join() !== '1') return `RESUME_ACK ${acks.join(', ')}`;
+        return requests[0]?.isNamed === false ? 'a request without a block comes first' : undefined;
+      },
+    ),
   ),
   destinationRule(
     'D55',

@@ -2,6 +2,7 @@
 import { encodeEos } from '../protocol/ram-records.ts';
 import { encodeSection } from '../protocol/sections.ts';
 import { RAM_SECTION_ID } from '../source/setup-records.ts';
+import { bitmapFault, recovered } from './destination-recovery.ts';
 import { accepted, destinationRule, hiddenRule, look, refused } from './destination-rule.ts';
 import { HONEST } from './destination-rules-framing.ts';
 import { inPostcopyPart, inRunning, inSetup, movingOf } from './destination-scripts.ts';
@@ -18,8 +19,6 @@ const REQUESTED = scripted('pages that are sent as the peer asks for them', (sub
 );
 
 const MOMENT_MS = 300;
-const RECOVERY =
-  'nobody but the operator of the peer can make it recover: with QEMU it takes migrate-recover over QMP, which no suite can order from outside';
 
 /** A look at the requests of the run in which pages are sent as they are asked for. */
 function requests(what: string, expectation: RequestExpectation): Check {
@@ -129,11 +128,31 @@ export const RETURN_PATH_RULES: readonly Rule[] = [
       ];
     }),
   ),
-  hiddenRule('D98', 'On a recovery connection commands come at once, without a header.', RECOVERY),
-  hiddenRule(
+  destinationRule(
+    'D98',
+    'On a recovery connection commands come at once, without a header.',
+    recovered(
+      'a recovery that begins with RECV_BITMAP',
+      'it is taken, and the migration completes',
+      () => undefined,
+    ),
+  ),
+  destinationRule(
     'D99',
     'A received bitmap is its size, a multiple of 8, the bits, least significant first, 1 for received, zero padding, and the end mark.',
-    RECOVERY,
+    recovered(
+      'the bitmaps of a recovery',
+      'a bit for each page that was received, and no other',
+      bitmapFault,
+    ),
   ),
-  hiddenRule('D100', 'Section ids and what was received outlive a recovery.', RECOVERY),
+  destinationRule(
+    'D100',
+    'Section ids and what was received outlive a recovery.',
+    recovered(
+      'a PART under the old section id, with the pages that are left',
+      'it is taken, and the migration completes',
+      () => undefined,
+    ),
+  ),
 ];

@@ -19,18 +19,31 @@ export interface ScriptOptions {
 /** A script on its way. */
 class ScriptPlay {
   readonly #stage: Stage;
-  readonly #answers: Answers;
+  readonly #options: ScriptOptions;
+  #answers: Answers;
   #main!: StageChannel;
   #preempt: StageChannel | undefined;
   #servedCount = 0;
 
-  constructor(stage: Stage, { negotiates }: ScriptOptions) {
+  constructor(stage: Stage, options: ScriptOptions) {
     this.#stage = stage;
-    this.#answers = new Answers(stage.subject.profile, negotiates === true);
+    this.#options = options;
+    this.#answers = this.#newAnswers();
+  }
+
+  #newAnswers(): Answers {
+    return new Answers(this.#stage.subject.profile, this.#options.negotiates === true);
+  }
+
+  async #connect(): Promise<void> {
+    const answers = this.#newAnswers();
+    this.#answers = answers;
+    this.#servedCount = 0;
+    this.#main = await this.#stage.connect((bytes) => answers.push(bytes, 0));
   }
 
   async play(steps: readonly Step[]): Promise<string | undefined> {
-    this.#main = await this.#stage.connect((bytes) => this.#answers.push(bytes, 0));
+    await this.#connect();
     for (let at = 0; at < steps.length; at += 1) {
       const step = steps[at]!;
       if (step.do === 'send') {
@@ -62,6 +75,10 @@ class ScriptPlay {
         return true;
       case 'close':
         main.end();
+        return true;
+      case 'reconnect':
+        if (!(await this.#stage.until(() => main.isClosed))) return false;
+        await this.#connect();
         return true;
     }
   }

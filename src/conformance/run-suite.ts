@@ -39,7 +39,12 @@ class Gate {
   }
 }
 
-type Outcome = { readonly run: Run } | { readonly missing: string };
+type Outcome =
+  | { readonly run: Run }
+  | {
+      readonly missing: string /** The peer did not come up, though it was started for this. */;
+      readonly isFault: boolean;
+    };
 
 /** A suite while it runs. */
 class SuiteRun {
@@ -100,7 +105,11 @@ class SuiteRun {
     const obstacle = check.obstacle?.(subject);
     if (obstacle !== undefined) return notRun(obstacle);
     const outcome = await this.#outcome(scenario);
-    if ('missing' in outcome) return notRun(outcome.missing);
+    if ('missing' in outcome) {
+      if (!outcome.isFault) return notRun(outcome.missing);
+      const finding: Finding = { verdict: 'failed', expected: 'a peer that comes up', seen: outcome.missing };
+      return { what, scenario: scenario.name, finding, exchange: undefined };
+    }
     const finding = check.judge(outcome.run, subject);
     return { what, scenario: scenario.name, finding, exchange: outcome.run.exchange };
   }
@@ -108,16 +117,17 @@ class SuiteRun {
   #outcome(scenario: Scenario): Promise<Outcome> {
     const known = this.#outcomes.get(scenario);
     if (known !== undefined) return known;
+    const isSpawned = this.#options.peers.fixedUri === undefined;
     const outcome = this.#gate.pass(async (): Promise<Outcome> => {
-      if (this.#options.signal.aborted) return { missing: 'the suite was cancelled' };
-      if (this.#gone !== undefined) return { missing: this.#gone };
+      if (this.#options.signal.aborted) return { missing: 'the suite was cancelled', isFault: false };
+      if (this.#gone !== undefined) return { missing: this.#gone, isFault: false };
       try {
         return { run: await runScenario(scenario, { ...this.#options, addresses: this.#addresses }) };
       } catch (error) {
         if (!(error instanceof NoRun)) throw error;
         // One that runs already, and is gone, does not come back.
         if (this.#options.peers.fixedUri !== undefined) this.#gone = error.message;
-        return { missing: error.message };
+        return { missing: error.message, isFault: isSpawned };
       }
     });
     this.#outcomes.set(scenario, outcome);

@@ -28,6 +28,8 @@ export type Step = { readonly label: string } & (
   | { readonly do: 'listen'; readonly ms: number }
   /** Ends the main channel. */
   | { readonly do: 'close' }
+  /** Opens a main channel anew when the peer has closed the one before; its answers are counted afresh. */
+  | { readonly do: 'reconnect' }
 );
 
 /** A request, with the block that it names or that was named before it. */
