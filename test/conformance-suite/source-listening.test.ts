@@ -11,7 +11,7 @@ import { OWN_BLOCKS } from './source-suite.ts';
 
 const POLL_MS = 5;
 
-t.test('one run, and no more', { timeout: 60_000 }, async (t) => {
+t.test('one run, and no more', { timeout: 120_000 }, async (t) => {
   const path = join(temporaryDirectory(t), 'm');
   const peers = runningPeer({ scheme: 'unix', path });
   const abort = new AbortController();
@@ -40,7 +40,7 @@ t.test('one run, and no more', { timeout: 60_000 }, async (t) => {
       blocks: OWN_BLOCKS,
       recorded: undefined,
       requests: false,
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       hasVariant: () => false,
     },
     peers,

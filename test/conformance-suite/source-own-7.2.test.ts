@@ -2,7 +2,7 @@
 import t from 'tap';
 import { checkResults, OWN_BLOCKS, ownSource, runSourceSuite } from './source-suite.ts';
 
-t.test('our source, profile 7.2', { timeout: 240_000 }, async (t) => {
+t.test('our source, profile 7.2', { timeout: 600_000 }, async (t) => {
   const profile = '7.2';
   const options = { commands: ownSource(profile), profile, blocks: OWN_BLOCKS, timeoutMs: 20_000 } as const;
   checkResults(t, await runSourceSuite(t, options), {

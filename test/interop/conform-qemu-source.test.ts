@@ -20,7 +20,7 @@ function qemu(options: string): string {
   return `'${process.execPath}' '${ADAPTER}' {uri} ${options}`;
 }
 
-t.test('QEMU -machine none, profile 7.2', { skip, timeout: 240_000 }, async (t) => {
+t.test('QEMU -machine none, profile 7.2', { skip, timeout: 600_000 }, async (t) => {
   const memory = `--memory ${RAM_BYTES / MIB}`;
   const results = await runSourceSuite(t, {
     commands: {
@@ -40,7 +40,7 @@ t.test('QEMU -machine none, profile 7.2', { skip, timeout: 240_000 }, async (t) 
   });
 });
 
-t.test('a running guest of QEMU, profile 7.2', { skip, timeout: 120_000 }, async (t) => {
+t.test('a running guest of QEMU, profile 7.2', { skip, timeout: 300_000 }, async (t) => {
   const guest = `--memory ${(2 * RAM_BYTES) / MIB} --bios '${GUEST}'`;
   const only = ['S12', 'S15', 'S36', 'S42'];
   const results = await runSourceSuite(t, {
