@@ -88,12 +88,20 @@ async function dissectFiles(args: Arguments): Promise<number> {
   }
   const dissection = new Dissection(args, input.preemptPath === undefined ? [] : [1]);
   const { session, output } = dissection;
-  const stop = (): void => {
-    isCancelled = true;
-  };
+  let stop = (): void => undefined;
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => {
+      isCancelled = true;
+      resolve(undefined);
+    };
+  });
   process.once('SIGINT', stop); // the second one ends the program
+  const pieces = inputPieces(input);
+  // What is awaited from stdin may never come; a file that is followed ends with what is there.
+  const next = () => (input.follow === undefined ? Promise.race([pieces.next(), stopped]) : pieces.next());
   try {
-    for await (const { conn, dir, bytes, tSeconds, gap } of inputPieces(input)) {
+    for (let piece = await next(); piece?.done === false; piece = await next()) {
+      const { conn, dir, bytes, tSeconds, gap } = piece.value;
       session.push(conn, dir, bytes, tSeconds);
       if (gap !== undefined) session.breakOff(conn, dir, gap);
       await output.flush();
@@ -101,8 +109,12 @@ async function dissectFiles(args: Arguments): Promise<number> {
     }
   } finally {
     process.off('SIGINT', stop);
+    if (isCancelled && input.path === '-') process.stdin.destroy();
+    else await pieces.return(undefined);
   }
-  return dissection.finish(!isCancelled && !output.isClosed);
+  const exitCode = await dissection.finish(!isCancelled && !output.isClosed);
+  // Ctrl-C is how following ends; anything else it cuts short.
+  return isCancelled && input.follow === undefined ? EXIT.CANCELLED : exitCode;
 }
 
 async function dissectLive(args: Arguments): Promise<number> {

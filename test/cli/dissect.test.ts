@@ -162,6 +162,18 @@ t.test('a file is followed as it grows, until Ctrl-C', async (t) => {
   t.equal(stdout, (await runCli('dissect', whole)).stdout, 'nothing is missing, and nothing is cut');
 });
 
+t.test('Ctrl-C before the end of the input: exit code 3, with what was read', async (t) => {
+  const bytes = readCapture('b1-postcopy-4k-none.c0.fwd');
+  const dissect = new CliProcess('dissect', '-');
+  dissect.child.stdin.write(bytes.subarray(0, 1000));
+  const ended = dissect.result();
+  await dissect.printed(/MEM_SIZE/);
+  dissect.child.kill('SIGINT');
+  const { code, stdout } = await ended;
+  t.equal(code, 3, 'though stdin has not ended');
+  t.notMatch(stdout, / error /, 'and it is not taken for cut');
+});
+
 t.test('a recording is followed to its result', async (t) => {
   const directory = join(scratch, 'recording');
   const writer = new RecordingWriter(directory);
