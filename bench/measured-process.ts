@@ -27,11 +27,14 @@ export class MeasuredProcess {
   readonly #usage: Promise<string>;
   readonly #exit: Promise<unknown[]>;
 
-  constructor(name: string, script: URL, args: readonly string[]) {
+  /** @param through - a command, with its arguments, that runs Node in its turn */
+  constructor(name: string, script: URL, args: readonly string[], through: readonly string[] = []) {
     this.name = name;
     // A test runner's loader would slow the child down; it is measured as a user would start it.
     const { NODE_OPTIONS: _, ...env } = process.env;
-    this.child = spawn(process.execPath, ['--import', REPORTER.href, script.pathname, ...args], {
+    const node = [process.execPath, '--import', REPORTER.href, script.pathname, ...args];
+    const [command, ...rest] = [...through, ...node];
+    this.child = spawn(command!, rest, {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env,
     });

@@ -2,17 +2,18 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DECODER_GOAL_GBPS, decoderCase, describeDecoder } from './decoder-case.ts';
+import { describeLink, linkCase } from './link-case.ts';
 import { describeMachine, machineFacts } from './machine-facts.ts';
 import { describePush, pushCase } from './push-case.ts';
 import { describeScale, scaleCase } from './scale-case.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-const CASES = ['decoder', 'push', 'scale'] as const;
-const HELP = `usage: npm run bench -- [--only decoder|push|scale] [--rounds N] [--scale-rounds N] [--max-ram GIB] [--out FILE]
+const CASES = ['decoder', 'push', 'scale', 'link'] as const;
+const HELP = `usage: npm run bench -- [--only decoder|push|scale|link] [--rounds N] [--scale-rounds N] [--max-ram GIB] [--out FILE]
 
   --only          one case (may be repeated); default all
-  --rounds        rounds of the push and the decoder; default 5
+  --rounds        rounds of the push, the decoder and the link; default 5
   --scale-rounds  rounds of the scale; default 3
   --max-ram       largest RAM of the scale in GiB; both ends need it at once; default 8
   --out           also write the results as JSON
@@ -65,7 +66,12 @@ async function main(): Promise<void> {
     const scaleRounds = positive('scale-rounds', values['scale-rounds']);
     const scale = await scaleCase({ ramSizes, rounds: scaleRounds, preallocates: true, onRound: progress });
     results['scale'] = scale;
-    process.stdout.write(`${describeScale(scale)}\n`);
+    process.stdout.write(`${describeScale(scale)}\n\n`);
+  }
+  if (values.only.includes('link')) {
+    const link = await linkCase({ rounds, onRound: progress });
+    results['link'] = link;
+    process.stdout.write(`${describeLink(link)}\n`);
   }
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(results, undefined, 2)}\n`);
 }

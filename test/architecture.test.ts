@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   machine: ['monotonic-clock'],
   telemetry: ['monotonic-clock'],
-  transport: ['protocol'],
+  transport: ['protocol', 'monotonic-clock'],
   recording: ['protocol', 'transport', 'monotonic-clock'],
   analysis: ['protocol', 'telemetry'],
   source: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],

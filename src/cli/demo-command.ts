@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type ErrorRecord, GuestError, OptionError } from '../errors.ts';
 import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
 import { OUTPUT_OPTIONS } from './common-options.ts';
+import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { type ChildEvent, EXIT, Output } from './output.ts';
 import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
@@ -21,10 +22,15 @@ export const DEMO_HELP = {
     guest: { value: 'PROGRAM', doc: 'what each vCPU does (postcopy source --help)' },
     rate: { value: 'N', doc: 'accesses a second of each vCPU' },
     'postcopy-after': { value: 'WHEN', doc: 'now, a number of passes, no-convergence or never' },
+    ...LINK_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
   examples: [
     { doc: '16 MiB host pages to 1 GiB: refused by QEMU, then negotiated', command: 'postcopy demo' },
+    {
+      doc: 'over a link of 1 Gbit/s with a round trip of 1 ms',
+      command: 'postcopy demo --scenario thp --link 1gbit --rtt 1ms',
+    },
     { doc: '4 KiB to 2 MiB, as one JSON object', command: 'postcopy demo --scenario thp --json' },
   ],
 } as const satisfies CommandHelp;
@@ -36,7 +42,7 @@ const ADDRESSES: Readonly<Record<string, () => string>> = {
   ws: () => 'ws://127.0.0.1:0/migrate',
 };
 /** Options of the source that the demo passes on. */
-const PASSED_ON = ['guest', 'rate', 'postcopy-after'] as const;
+const PASSED_ON = ['guest', 'rate', 'postcopy-after', 'link', 'rtt', 'link-queue'] as const;
 
 /** One end as a process. */
 class End {
@@ -70,18 +76,28 @@ class End {
 /** Runs the two ends of one step. */
 async function runStep(
   step: ScenarioStep,
-  options: { address: string; sourceArgs: readonly string[]; output: Output; running: Set<End> },
+  options: {
+    address: string;
+    sourceArgs: readonly string[];
+    destinationArgs: readonly string[];
+    output: Output;
+    running: Set<End>;
+  },
 ): Promise<DemoStep> {
-  const { address, sourceArgs, output, running } = options;
+  const { address, sourceArgs, destinationArgs, output, running } = options;
   let heard!: (uri: string) => void;
   const listening = new Promise<string>((resolve) => {
     heard = resolve;
   });
-  const destination = new End('destination', ['--incoming', address, ...step.destination], (event) => {
-    if (event.kind === 'listening') heard(event.uri);
-    else if (event.phase === 'hash' || event.phase === 'verify')
-      output.show({ ...event, phase: `${step.name}: ${event.phase}` });
-  });
+  const destination = new End(
+    'destination',
+    ['--incoming', address, ...step.destination, ...destinationArgs],
+    (event) => {
+      if (event.kind === 'listening') heard(event.uri);
+      else if (event.phase === 'hash' || event.phase === 'verify')
+        output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+    },
+  );
   running.add(destination);
   const uri = await Promise.race([listening, destination.failsWithoutListening()]);
   const source = new End('source', ['--migrate', uri, ...step.source, ...sourceArgs], (event) => {
@@ -149,6 +165,7 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
       ...source.times,
       downtimeNs: stopped === null || running === null ? null : running - stopped,
     },
+    ...(source.link === undefined ? {} : { link: source.link }),
     passes: source.passes,
     marks: { guestStoppedNs: stopped, guestRunningNs: running },
     ...(error === undefined ? {} : { error }),
@@ -156,6 +173,12 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
     guestAtSource: source.guestAtSource,
     steps,
   };
+}
+
+/** What the destination is told of the emulated link. @throws OptionError */
+function floorArguments(args: Arguments): string[] {
+  if (linkOf(args) === undefined) return [];
+  return ['--floor-link', args.text('link')!.split('/')[0]!, '--floor-rtt', args.text('rtt') ?? '0us'];
 }
 
 /** Runs `postcopy demo` and returns its exit code. @throws OptionError */
@@ -171,6 +194,7 @@ export async function demoCommand(args: Arguments): Promise<number> {
   });
   // The scenarios leave no downtime so that they reach postcopy; without it precopy would then never end.
   if (args.text('postcopy-after') === 'never') sourceArgs.push('--downtime-limit', '300');
+  const destinationArgs = floorArguments(args);
   const output = new Output('demo', args);
   const running = new Set<End>();
   let isCancelled = false;
@@ -184,7 +208,7 @@ export async function demoCommand(args: Arguments): Promise<number> {
   try {
     for (const step of scenario.steps) {
       if (isCancelled) break;
-      steps.push(await runStep(step, { address, sourceArgs, output, running }));
+      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running }));
     }
   } catch (error) {
     if (!isCancelled) throw error; // an end that was cancelled before it listened has no result to show

@@ -9,6 +9,7 @@ import { PROFILES } from '../protocol/profile.ts';
 import { forwardStreams } from '../recording/recording-reader.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, parseBlockPages, VGA_VRAM } from './common-options.ts';
+import { FLOOR_OPTIONS, floorOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
 
@@ -56,6 +57,7 @@ export const DESTINATION_HELP = {
       doc: 'in postcopy, touch every host page once as one more vCPU would: in ascending, descending or random order. For a guest whose vCPUs do not run here, such as one of QEMU',
     },
     'touch-seed': { value: 'N', doc: 'seed of --touch random', default: '1' },
+    ...FLOOR_OPTIONS,
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
     ...OUTPUT_OPTIONS,
@@ -108,6 +110,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
     args.refuse(['timeout'], 'on a replay, which never waits for a source');
     args.refuse(['record'], 'on a replay, which is a recording already');
     args.refuse(['touch'], 'on a replay, where nobody answers a request');
+    args.refuse(['floor-link'], 'on a replay, where no vCPU waits for a page');
     args.refuse(['smp'], 'on a replay, which waits for its vCPUs');
   }
   if (!args.has('replay')) args.refuse(['replies'], 'without --replay');
@@ -148,6 +151,7 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
     touch: parseTouch(args),
     timeoutMs: args.integer('timeout', 1),
     recordPath: args.text('record'),
+    floor: floorOf(args),
     keepsFaults: args.has('faults'),
     verify: !args.has('no-verify'),
   };

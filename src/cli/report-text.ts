@@ -9,6 +9,7 @@ import type {
   MigrationResult,
 } from '../telemetry/result.ts';
 import { formatBytes, formatCount, formatNs, formatRate } from './format-quantity.ts';
+import { linkLines } from './report-link.ts';
 import { stallLines } from './report-stalls.ts';
 import { alignColumns, printable, wrap } from './text-layout.ts';
 
@@ -219,6 +220,14 @@ export function reportLines(result: MigrationResult | DemoResult, options: Repor
   if (result.negotiated.length > 0)
     lines.push(...part('Page sizes', indented(negotiatedLines(result)), paint));
   lines.push(...part('Moved', countLines(result), paint));
+  if (result.link !== undefined)
+    lines.push(
+      ...part(
+        'Emulated link',
+        linkLines(result.link).flatMap((line) => paragraph(line)),
+        paint,
+      ),
+    );
   if (result.passes.length > 0)
     lines.push(...part('Precopy passes, expected downtime', indented(passLines(result.passes)), paint));
   if (result.stalls !== null)

@@ -8,6 +8,7 @@ import { Source, type SourceOptions } from '../source/run-source.ts';
 import type { PostcopyAfter } from '../source/switchover-policy.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS } from './common-options.ts';
+import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { EXIT, Output } from './output.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
@@ -82,6 +83,7 @@ export const SOURCE_HELP = {
       default: 'auto',
     },
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
+    ...LINK_OPTIONS,
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
     ...OUTPUT_OPTIONS,
@@ -95,6 +97,11 @@ export const SOURCE_HELP = {
       doc: 'postcopy only if the dirty rate does not let precopy converge',
       command:
         'postcopy source --migrate tcp:127.0.0.1:4444 --postcopy-after no-convergence --max-bandwidth 100M',
+    },
+    {
+      doc: 'the same over an emulated link of 10 Gbit/s, with 1 Gbit/s back',
+      command:
+        'postcopy source --migrate tcp:127.0.0.1:4444 -m 2G --host-page 16M --link 10gbit/1gbit --rtt 100us',
     },
     {
       doc: 'a guest recorded from QEMU on 4 KiB pages, on to a QEMU with 2 MiB pages behind ram0',
@@ -152,6 +159,7 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     timeoutMs: args.integer('timeout', 1),
     maxBandwidth: args.bytes('max-bandwidth'),
     maxPostcopyBandwidth: args.bytes('max-postcopy-bandwidth'),
+    link: linkOf(args),
     recordPath: args.text('record'),
     warmUpMs: args.integer('warm-up', 0),
     verify: !args.has('no-verify'),

@@ -8,7 +8,6 @@ import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
 import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
-import { wireBytesOfPage } from '../telemetry/wire-rate.ts';
 import { GuestHost } from './guest-host.ts';
 import type {
   IncomingReport,
@@ -17,6 +16,7 @@ import type {
   ToIncomingThread,
   ToMain,
 } from './incoming-messages.ts';
+import { floorNote, floorOf, type KnownLink } from './stall-floor.ts';
 import type { Touch } from './touch-order.ts';
 
 /** How to receive a migration. */
@@ -27,6 +27,8 @@ export interface DestinationOptions extends ReceiveOptions {
   readonly ramImagePath: string | undefined;
   /** In which order all RAM is touched in postcopy, as if by one more vCPU; undefined touches nothing. */
   readonly touch: Touch | undefined;
+  /** The link to here, for the floors beside the stalls; undefined takes the achieved rate. */
+  readonly floor: KnownLink | undefined;
   /** Whether the result holds each fault. */
   readonly keepsFaults: boolean;
   /** Whether to run the guest again without migration to prove its RAM. */
@@ -206,8 +208,6 @@ export class Destination {
   #result(report: IncomingReport, finish: Finish, machinery: Calibration): MigrationResult {
     const { description } = this.#host;
     const peak = report.peakBytesPerSecond;
-    const floorNs = (pageBytes: number) =>
-      peak === null || peak === 0 ? undefined : (wireBytesOfPage(pageBytes) * 1e9) / peak;
     const { listenNs, connectedNs, endNs } = report;
     return {
       status: finish.status,
@@ -243,7 +243,10 @@ export class Destination {
         },
       },
       passes: [],
-      stalls: summariseStalls(finish.faults, { vcpuCount: this.#faultingCount(), floorNs }),
+      stalls: summariseStalls(finish.faults, {
+        vcpuCount: this.#faultingCount(),
+        floorNs: floorOf(this.#options.floor, peak),
+      }),
       ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
       ...this.#touchResult(),
       ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
@@ -251,7 +254,7 @@ export class Destination {
       wire: {
         bytesPerSecond: report.bytesPerSecond,
         peakBytesPerSecond: peak,
-        note: 'as achieved by this migration, not shaped',
+        note: floorNote(this.#options.floor),
       },
       marks: { guestStoppedNs: null, guestRunningNs: finish.firstAccessNs },
       guestAtSource: null,

@@ -33,6 +33,8 @@ export type FlightLimit = number | 'auto' | 'unbounded';
  * taken, by any destination, so the PONGs tell how much is still under way. Pure: told the time, never asks for it.
  */
 export class FlightWindow {
+  /** All that were measured, in their order. */
+  readonly roundTripsNs: number[] = [];
   readonly #limit: FlightLimit;
   #windowBytes: number;
   #sentBytes = 0;
@@ -72,6 +74,7 @@ export class FlightWindow {
 
   /** A round trip was measured, such as that of a PING before the first page; the shortest counts. */
   onRoundTrip(roundTripNs: number): void {
+    this.roundTripsNs.push(roundTripNs);
     this.#roundTripNs = Math.min(this.#roundTripNs, roundTripNs);
   }
 

@@ -4,6 +4,9 @@ import type { SharedRamImage } from '../machine/ram-block.ts';
 import type { SharedVcpuControl } from '../machine/vcpu-control.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
+import type { RoundTrips } from '../telemetry/round-trips.ts';
+import type { LinkFigures } from '../transport/link.ts';
+import type { LinkSpec } from '../transport/link-spec.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { DeviceSection } from './device-sections.ts';
 import type { BlockPlacement } from './negotiation.ts';
@@ -29,6 +32,8 @@ export interface OutgoingThreadData {
   /** Bytes per second before the switchover, and for background pages after it; 0 is unlimited. */
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
+  /** The link to emulate; undefined takes the one there is. */
+  readonly link: LinkSpec | undefined;
   /** New directory to record both directions in; undefined records nothing. */
   readonly recordPath: string | undefined;
 }
@@ -55,6 +60,9 @@ export interface OutgoingReport {
   readonly guestStoppedNs: number | null;
   readonly bytesPerSecond: number | null;
   readonly peakBytesPerSecond: number | null;
+  /** What the emulated link did; undefined without one. */
+  readonly link: LinkFigures | undefined;
+  readonly roundTrips: RoundTrips;
   readonly error?: ErrorRecord;
 }
 

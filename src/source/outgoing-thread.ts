@@ -9,8 +9,10 @@ import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
+import { summariseRoundTrips } from '../telemetry/round-trips.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
+import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
@@ -36,6 +38,8 @@ const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(reco
 });
 returnPath.extension = data.options.negotiate;
 
+/** Emulated for all channels together. */
+const link = data.link === undefined ? undefined : new Link(data.link);
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let recording: EndpointRecording | undefined;
@@ -81,7 +85,8 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
 
 async function open(): Promise<Channel> {
   const connected = await connectChannel(data.uri, data.timeoutMs);
-  return recording === undefined ? connected : recording.wrap(connected);
+  const linked = link === undefined ? connected : link.wrap(connected);
+  return recording === undefined ? linked : recording.wrap(linked);
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -256,6 +261,8 @@ function report(error: unknown): OutgoingReport {
     guestStoppedNs,
     bytesPerSecond: rate.meanBytesPerSecond,
     peakBytesPerSecond: rate.peakBytesPerSecond,
+    link: link?.figures(),
+    roundTrips: summariseRoundTrips(migration.roundTripsNs),
     ...(error === undefined ? {} : { error: toErrorRecord(error) }),
   };
 }

@@ -104,6 +104,11 @@ export class OutgoingMigration {
     return this.#order?.requestCount ?? 0;
   }
 
+  /** Round trips of PINGs: of the first one, and of those that bound the background. */
+  get roundTripsNs(): readonly number[] {
+    return this.#flight.roundTripsNs;
+  }
+
   /** Whether the destination knows the extension, so that it may be told a reason. */
   get isNegotiated(): boolean {
     return this.#returnPath.answers.length > 0;

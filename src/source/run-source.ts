@@ -6,7 +6,9 @@ import { encodeGuestDescription } from '../machine/guest-description.ts';
 import { mmuRefusal } from '../machine/mmu.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { formatBitRate, linkVerdict } from '../telemetry/link-result.ts';
 import type { MigrationResult } from '../telemetry/result.ts';
+import type { LinkSpec } from '../transport/link-spec.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { type BuiltGuest, GuestAtSource, type RecordedGuest, type StayedGuest } from './guest-at-source.ts';
@@ -24,6 +26,8 @@ export interface SourceOptions {
   readonly timeoutMs: number;
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
+  /** The link to emulate; undefined takes the one there is. */
+  readonly link: LinkSpec | undefined;
   /** New directory to record both directions in; undefined records nothing. */
   readonly recordPath: string | undefined;
   /** How long the guest runs before the migration begins. */
@@ -93,7 +97,7 @@ export class Source {
   }
 
   async #send(): Promise<OutgoingReport> {
-    const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth, recordPath } =
+    const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth, link, recordPath } =
       this.#options;
     const { image, control, description } = this.#guest;
     const { recordedDevices } = this.#options;
@@ -110,6 +114,7 @@ export class Source {
       timeoutMs,
       maxBandwidth,
       maxPostcopyBandwidth,
+      link,
       recordPath,
     };
     const worker = new Worker(OUTGOING_ENTRY, { workerData: data, name: 'outgoing' });
@@ -175,8 +180,9 @@ export class Source {
       wire: {
         bytesPerSecond: report.bytesPerSecond,
         peakBytesPerSecond: report.peakBytesPerSecond,
-        note: 'as achieved by this migration, not shaped',
+        note: linkNote(report),
       },
+      ...linkResult(report),
       marks: { guestStoppedNs: report.guestStoppedNs, guestRunningNs: null },
       guestAtSource:
         stayed === undefined
@@ -209,6 +215,18 @@ export class Source {
 function statusOf({ state, error }: OutgoingReport): MigrationResult['status'] {
   if (state === 'completed' || state === 'cancelled' || state === 'postcopy-paused') return state;
   return error?.code === 'cancelled' ? 'cancelled' : 'failed';
+}
+
+function linkNote({ link }: OutgoingReport): string {
+  if (link === undefined) return 'as achieved by this migration, not shaped';
+  return `emulated, ${formatBitRate(link.forward.bytesPerSecond)}; the rate above is that at which its queue was filled`;
+}
+
+function linkResult({ link, roundTrips }: OutgoingReport): Pick<MigrationResult, 'link'> {
+  if (link === undefined) return {};
+  const { forward, returnPath } = link;
+  const roundTrip = { ...roundTrips, askedNs: forward.delayNs + returnPath.delayNs };
+  return { link: { forward, returnPath, roundTrip, verdict: linkVerdict(forward, returnPath) } };
 }
 
 function phaseDurations({ phaseStartsNs, endNs }: OutgoingReport): Record<string, number> {

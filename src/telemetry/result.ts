@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../errors.ts';
 import type { Calibration } from './calibrate.ts';
 import type { PassEstimate } from './expected-downtime.ts';
+import type { LinkResult } from './link-result.ts';
 import type { FaultRecord, StallSummary } from './stalls.ts';
 
 /** How a migration ended. Success without `guestVerified` is not success. */
@@ -139,6 +140,8 @@ export interface MigrationResult {
   /** `null` if it was not calibrated. */
   readonly machinery: Calibration | null;
   readonly wire: WireResult;
+  /** Only of a source that emulated a link, and its demo. */
+  readonly link?: LinkResult;
   readonly marks: ResultMarks;
   /** `null` if the guest left, or this end does not see it. */
   readonly guestAtSource: GuestAtSource | null;

@@ -29,6 +29,7 @@ t.test('a report that comes in the same turn as the end of its thread', async (t
       touch: undefined,
       timeoutMs: 1000,
       recordPath: undefined,
+      floor: undefined,
       keepsFaults: false,
       verify: true,
     },
