@@ -9,7 +9,11 @@ import { monotonicNs } from '../src/monotonic-clock.ts';
 import { COMMANDS } from '../src/protocol/commands.ts';
 import { RETURN_PATH_MESSAGES } from '../src/protocol/return-path-messages.ts';
 import { SECTIONS } from '../src/protocol/sections.ts';
+import { DirtyHistory } from '../src/source/dirty-history.ts';
 import { discardCommands, roundToPlacementPages } from '../src/source/dirty-rounding.ts';
+import { PageOrder } from '../src/source/page-order.ts';
+import type { RecordedFault } from '../src/source/push/push-strategy.ts';
+import { findPush, PUSH_NAMES } from '../src/source/push/strategies.ts';
 import { describeMachine, machineFacts } from './machine-facts.ts';
 import { formatTable } from './table.ts';
 
@@ -123,6 +127,67 @@ async function placingSuite(): Promise<void> {
   );
 }
 
+/** A push of a GiB of 4 KiB pages, begun again whenever it is over; every `requestEvery` pages one is asked for. */
+function pushLoop(name: string, requestEvery: number): () => void {
+  const spec = {
+    name: 'pc.ram',
+    lengthBytes: 1024 * MIB,
+    hostPageBytes: TARGET_PAGE_BYTES,
+    kind: 'system',
+  } as const;
+  const ram = RamImage.allocate([spec], 'missing').blocks[0]!;
+  const { dirty, targetPageCount } = ram;
+  const blocks = [{ ram, placementPageBytes: TARGET_PAGE_BYTES }];
+  const begin = findPush(name)!;
+  const history = new DirtyHistory(blocks);
+  history.beginSync();
+  for (let page = 0; page < targetPageCount; page += 32) history.note(0, page, 0x0f0f0f0f);
+  const faults: RecordedFault[] = [];
+  for (let page = 0; page < targetPageCount; page += SPARSE_STEP) {
+    const start = ((page * 7919) % targetPageCount) * TARGET_PAGE_BYTES;
+    faults.push({ block: 'pc.ram', start, length: TARGET_PAGE_BYTES });
+  }
+  let order: PageOrder | undefined;
+  let count = 0;
+  let place = 0;
+  return () => {
+    count += 1;
+    if (count % requestEvery === 0) {
+      place = (place + 0x9e3779b1) % targetPageCount;
+      order?.request('pc.ram', place * TARGET_PAGE_BYTES, TARGET_PAGE_BYTES);
+    }
+    const unit = order?.next();
+    if (unit !== undefined) {
+      dirty.clear(unit.firstPage);
+      return;
+    }
+    dirty.setRange(0, targetPageCount);
+    order = new PageOrder(blocks, (line) => begin({ line, history, faults }));
+  };
+}
+
+async function pushSuite(): Promise<void> {
+  const names = PUSH_NAMES.map((name) => name.replace('N', '8'));
+  for (const [title, requestEvery] of [
+    ['nothing requested', Number.POSITIVE_INFINITY],
+    ['one page in 16 requested, anywhere', 16],
+  ] as const) {
+    await benny.suite(
+      `next page of 1 GiB to push, ${title}`,
+      ...names
+        // Without requests it sends nothing.
+        .filter((name) => name !== 'none')
+        .map((name) => {
+          const step = pushLoop(name, requestEvery);
+          return benny.add(name, () => {
+            step();
+          });
+        }),
+      ...REPORT,
+    );
+  }
+}
+
 async function bitmapSuite(): Promise<void> {
   const pageCount = (8 * 1024 * MIB) / TARGET_PAGE_BYTES;
   const empty = SharedBitmap.allocate(pageCount);
@@ -154,4 +219,5 @@ await codecSuite('commands', COMMANDS);
 await codecSuite('return path', RETURN_PATH_MESSAGES);
 await roundingSuite();
 await placingSuite();
+await pushSuite();
 await bitmapSuite();

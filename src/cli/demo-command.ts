@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type ErrorRecord, GuestError, OptionError } from '../errors.ts';
+import { combinePush } from '../telemetry/push-result.ts';
 import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
 import { OUTPUT_OPTIONS } from './common-options.ts';
 import { LINK_OPTIONS, linkOf } from './link-options.ts';
@@ -167,6 +168,7 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
     },
     ...(source.link === undefined ? {} : { link: source.link }),
     passes: source.passes,
+    push: combinePush(source.push, destination?.push ?? null),
     marks: { guestStoppedNs: stopped, guestRunningNs: running },
     ...(error === undefined ? {} : { error }),
     guest: judge.guest,

@@ -10,6 +10,7 @@ import type {
 } from '../telemetry/result.ts';
 import { formatBytes, formatCount, formatNs, formatRate } from './format-quantity.ts';
 import { linkLines } from './report-link.ts';
+import { pushLines } from './report-push.ts';
 import { stallLines } from './report-stalls.ts';
 import { alignColumns, printable, wrap } from './text-layout.ts';
 
@@ -232,6 +233,7 @@ export function reportLines(result: MigrationResult | DemoResult, options: Repor
     lines.push(...part('Precopy passes, expected downtime', indented(passLines(result.passes)), paint));
   if (result.stalls !== null)
     lines.push(...part('Stalls', indented(stallLines(result.stalls, result.touch)), paint));
+  lines.push(...part('Push', indented(pushLines(result.push)), paint));
   lines.push(...part('Machinery of the emulation', paragraph(machineryLine(result)), paint));
   lines.push('', ...verificationLines(result, paint));
   if (isRefusedAsExpected(result)) lines.push('', paint('refused, as expected', 'yellow'));

@@ -11,6 +11,7 @@ import { END_OPTIONS, OUTPUT_OPTIONS } from './common-options.ts';
 import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { EXIT, Output } from './output.ts';
+import { PUSH_OPTIONS, parsePush } from './push-options.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
 
 /** Help and options of `postcopy source`. */
@@ -84,6 +85,7 @@ export const SOURCE_HELP = {
     },
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
     ...LINK_OPTIONS,
+    ...PUSH_OPTIONS,
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
     ...OUTPUT_OPTIONS,
@@ -112,6 +114,10 @@ export const SOURCE_HELP = {
       command: 'postcopy source --device-state recording --block ram0=64M@4K --migrate tcp:127.0.0.1:4444',
     },
     {
+      doc: 'push the neighbours of the last four requests on both sides, where QEMU goes on behind the last one',
+      command: 'postcopy source --migrate tcp:127.0.0.1:4444 --push bubble-4',
+    },
+    {
       doc: 'the page accesses of a real program',
       command: 'postcopy source --migrate unix:/tmp/m --guest trace --trace examples/traces/sqlite3.trace.gz',
     },
@@ -126,7 +132,10 @@ function parseWhen(text: string): PostcopyAfter {
 }
 
 /** Options of what comes after the switchover. */
-const AFTER_SWITCHOVER = ['max-postcopy-bandwidth', 'postcopy-preempt', 'break-huge', 'max-flight'];
+const AFTER_SWITCHOVER = [
+  ...['max-postcopy-bandwidth', 'postcopy-preempt', 'break-huge', 'max-flight'],
+  ...Object.keys(PUSH_OPTIONS),
+];
 
 function refuseWithoutEffect(args: Arguments): void {
   if (args.has('no-postcopy-ram')) {
@@ -184,6 +193,7 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     outgoing: {
       ...outgoing,
       guest: pages,
+      push: parsePush(args, guest),
       machine: args.text('machine') ?? machine?.machine ?? 'none',
       configuration: machine?.configuration ?? [],
       vmDescription: machine?.vmDescription,

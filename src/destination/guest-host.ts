@@ -60,6 +60,11 @@ export class GuestHost {
     return this.#states.length;
   }
 
+  /** Accesses that each vCPU had done when its state came. */
+  get countsAtRun(): number[] {
+    return this.#states.map((state) => state.count);
+  }
+
   /** When the first vCPU began to run, in monotonic ns; null before. */
   get firstAccessNs(): number | null {
     const control = this.#crew?.control;

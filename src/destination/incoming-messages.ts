@@ -67,6 +67,8 @@ export interface IncomingReport {
     readonly duplicate: number;
     readonly discarded: number;
   };
+  /** By block: a bit for each host page that came in postcopy while nobody waited for it. */
+  readonly pushed: readonly SharedArrayBuffer[];
   /** Host pages that were placed in pieces; undefined where each is placed as a whole. */
   readonly collapses?: CollapseResult;
   readonly wireBytes: number;

@@ -310,6 +310,7 @@ function report(
       duplicate: tally?.duplicatePages ?? 0,
       discarded: tally?.discardedPages ?? 0,
     },
+    pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
     ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
     wireBytes: rate.totalBytes,
     connectedNs,

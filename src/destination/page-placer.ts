@@ -191,8 +191,12 @@ export class PagePlacer {
       this.#options.board.placed(block.index, hostPage, { firstByteNs: firstByteNs || placedNs, placedNs });
     }
     block.publish(hostPage, true);
-    if (isRequested) this.#tally.requestedPages += block.pagesPerHostPage;
-    else this.#tally.backgroundPages += block.pagesPerHostPage;
+    if (isRequested) {
+      this.#tally.requestedPages += block.pagesPerHostPage;
+    } else {
+      this.#tally.backgroundPages += block.pagesPerHostPage;
+      block.pushed.set(hostPage);
+    }
   }
 }
 

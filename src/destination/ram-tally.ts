@@ -2,6 +2,7 @@
 import { MemoryMapError, StateError } from '../errors.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock, RamImage } from '../machine/ram-block.ts';
+import { SharedBitmap } from '../machine/shared-bitmap.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { CollapseResult } from '../telemetry/result.ts';
 import { BrokenPages } from './broken-pages.ts';
@@ -22,6 +23,8 @@ export class BlockTally {
   missingCount: number;
   /** Host pages of which some target pages came, but not all. */
   partialCount = 0;
+  /** A bit for each host page that came in postcopy while nobody waited for it. */
+  readonly pushed: SharedBitmap;
   /** Undefined where each host page is placed as a whole. */
   readonly broken: BrokenPages | undefined;
   readonly #received: Uint32Array;
@@ -31,6 +34,7 @@ export class BlockTally {
     this.index = index;
     this.pagesPerHostPage = ram.targetPagesPerHostPage;
     this.missingCount = ram.hostPageCount;
+    this.pushed = SharedBitmap.allocate(ram.hostPageCount);
     this.#received = new Uint32Array(ram.hostPageCount);
     const { wholePageBytes } = ram.spec;
     if (wholePageBytes !== undefined) {

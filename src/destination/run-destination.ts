@@ -6,6 +6,7 @@ import type { VcpuState } from '../machine/vcpu-state.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
+import { type PushResult, pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { GuestHost } from './guest-host.ts';
@@ -16,6 +17,7 @@ import type {
   ToIncomingThread,
   ToMain,
 } from './incoming-messages.ts';
+import { countPush } from './push-counts.ts';
 import { floorNote, floorOf, type KnownLink } from './stall-floor.ts';
 import type { Touch } from './touch-order.ts';
 
@@ -190,7 +192,8 @@ export class Destination {
     if (!this.#options.verify) return { isProved: false, verdict: 'not proved: --no-verify was given' };
     this.#events.onPhase?.('verify');
     const { ramImagePath } = this.#options;
-    return await proveGuest({ description, vcpus, ramSha256, ramImagePath }, this.#abort.signal);
+    const touchesFrom = this.#host.countsAtRun;
+    return await proveGuest({ description, vcpus, ramSha256, ramImagePath, touchesFrom }, this.#abort.signal);
   }
 
   /** vCPUs, and the toucher, which counts as one more. A guest that is not ours has one at least. */
@@ -203,6 +206,14 @@ export class Destination {
     if (touch === undefined) return {};
     const seed = touch.order === 'random' ? touch.seed : null;
     return { touch: { order: touch.order, seed, vcpu: this.#host.vcpuCount } };
+  }
+
+  /** The toucher touches every page, which says nothing of what the guest would have done. */
+  #push({ listenNs, pushed }: IncomingReport, { faults, proof }: Finish): PushResult | null {
+    const { image } = this.#host;
+    if (listenNs === null || image === undefined) return null;
+    const touched = this.#options.touch === undefined ? proof.touched : undefined;
+    return pushResult(countPush({ image, pushed, faults, touched }));
   }
 
   #result(report: IncomingReport, finish: Finish, machinery: Calibration): MigrationResult {
@@ -243,6 +254,7 @@ export class Destination {
         },
       },
       passes: [],
+      push: this.#push(report, finish),
       stalls: summariseStalls(finish.faults, {
         vcpuCount: this.#faultingCount(),
         floorNs: floorOf(this.#options.floor, peak),

@@ -7,9 +7,15 @@ import { TARGET_PAGE_BYTES } from './ram-memory.ts';
 import type { ReferenceGuest } from './reference.ts';
 import type { VcpuState } from './vcpu-state.ts';
 
-/** What the process answers. */
+/** What the process that runs the guest again is asked. */
+export interface ReferenceQuestion extends ReferenceGuest {
+  /** From which access of each vCPU on to note what it touches; nothing is noted without. */
+  readonly touchesFrom?: readonly number[];
+}
+
+/** What it answers. */
 export type ReferenceAnswer =
-  | { readonly ramSha256: Record<string, string> }
+  | { readonly ramSha256: Record<string, string>; readonly touched?: Uint32Array }
   | { readonly error: ErrorRecord };
 
 /** A guest that has stopped. */
@@ -21,12 +27,16 @@ export interface StoppedGuest {
   readonly ramSha256: Readonly<Record<string, string>>;
   /** Where the file is that its RAM was filled from, if it was. */
   readonly ramImagePath?: string | undefined;
+  /** Accesses of each vCPU from which on the proof is to tell what they touched. */
+  readonly touchesFrom?: readonly number[];
 }
 
 /** The verdict, and in words how it was reached. */
 export interface GuestProof {
   readonly isProved: boolean;
   readonly verdict: string;
+  /** A bit for each target page, of all blocks in a row, that was touched; only of a guest that was proved, if asked for. */
+  readonly touched?: Uint32Array | undefined;
 }
 
 const REFERENCE_PROCESS = new URL('./reference-process.js', import.meta.url);
@@ -49,8 +59,11 @@ function initialStates({ description, vcpus }: StoppedGuest): VcpuState[] {
   }).map((state) => ({ ...state, constants: first.constants }));
 }
 
+/** What a run of the reference gives. */
+type ReferenceOutcome = Exclude<ReferenceAnswer, { error: ErrorRecord }>;
+
 /** Runs the reference to the same counts and returns its hashes. @throws GuestError and as `referenceRun` */
-export function runReference(guest: ReferenceGuest, signal?: AbortSignal): Promise<Record<string, string>> {
+export function runReference(guest: ReferenceQuestion, signal?: AbortSignal): Promise<ReferenceOutcome> {
   return new Promise((resolve, reject) => {
     const child = fork(REFERENCE_PROCESS, {
       serialization: 'advanced',
@@ -58,7 +71,7 @@ export function runReference(guest: ReferenceGuest, signal?: AbortSignal): Promi
     });
     child.once('message', (answer: ReferenceAnswer) => {
       if ('error' in answer) reject(fromErrorRecord(answer.error));
-      else resolve(answer.ramSha256);
+      else resolve(answer);
     });
     child.once('error', reject);
     child.once('exit', (code, by) => {
@@ -71,13 +84,13 @@ export function runReference(guest: ReferenceGuest, signal?: AbortSignal): Promi
 }
 
 /** Shared memory cannot go to another process. */
-function unshared(trace: NonNullable<ReferenceGuest['trace']>): NonNullable<ReferenceGuest['trace']> {
+function unshared(trace: NonNullable<ReferenceQuestion['trace']>): NonNullable<ReferenceQuestion['trace']> {
   return { ...trace, accesses: new Uint32Array(trace.accesses) };
 }
 
 /** Compares each block of a stopped guest with the same guest run without migration to the same counts. */
 export async function proveGuest(guest: StoppedGuest, signal?: AbortSignal): Promise<GuestProof> {
-  const { description, vcpus, ramSha256, ramImagePath } = guest;
+  const { description, vcpus, ramSha256, ramImagePath, touchesFrom } = guest;
   if (description.fill.kind === 'file' && ramImagePath === undefined) {
     return {
       isProved: false,
@@ -86,8 +99,9 @@ export async function proveGuest(guest: StoppedGuest, signal?: AbortSignal): Pro
   }
   const counts = vcpus.map((vcpu) => vcpu.count);
   const { fill, blocks, trace } = description;
-  const expected = await runReference(
-    { blocks, fill, vcpus: initialStates(guest), counts, trace, ramImagePath },
+  const question = { blocks, fill, vcpus: initialStates(guest), counts, trace, ramImagePath };
+  const { ramSha256: expected, touched } = await runReference(
+    touchesFrom === undefined ? question : { ...question, touchesFrom },
     signal,
   );
   const differing = Object.keys(expected).filter((block) => expected[block] !== ramSha256[block]);
@@ -101,5 +115,6 @@ export async function proveGuest(guest: StoppedGuest, signal?: AbortSignal): Pro
   return {
     isProved: true,
     verdict: `all RAM equals that of the same guest run without migration to the same ${accesses} accesses`,
+    touched,
   };
 }

@@ -21,13 +21,21 @@ export interface ReferenceGuest {
   readonly ramImagePath?: string | undefined;
 }
 
+/** Who is told of the pages that vCPUs touch after a moment of their life. */
+export interface TouchWatch {
+  /** Accesses that each vCPU had done by then. */
+  readonly fromCounts: readonly number[];
+  /** `page` counts target pages of all blocks in a row. */
+  onTouch(page: number): void;
+}
+
 /**
  * Runs a guest from its start to the given counts and returns the SHA-256 of each block, by name.
  *
  * In one thread, one vCPU after the other: each has its own lane of every page, so the order makes no difference. Needs
  * as much memory as the guest has RAM. Throws GuestError `reference-mismatch` when counts or file do not fit the guest.
  */
-export function referenceRun(guest: ReferenceGuest): Record<string, string> {
+export function referenceRun(guest: ReferenceGuest, watch?: TouchWatch): Record<string, string> {
   const { vcpus, counts, trace } = guest;
   if (counts.length !== vcpus.length) {
     throw mismatch(`expected a count for each of ${vcpus.length} vCPUs, got ${counts.length}`);
@@ -42,7 +50,12 @@ export function referenceRun(guest: ReferenceGuest): Record<string, string> {
       throw mismatch(`vCPU ${state.index} cannot go from access ${state.count} to ${count}`);
     }
     const step = makeStep(state, memory, trace);
-    while (state.count < count) step();
+    const unwatched = Math.min(count, watch?.fromCounts[i] ?? count);
+    while (state.count < unwatched) step();
+    while (state.count < count) {
+      watch?.onTouch(state.cursor);
+      step();
+    }
   }
   return Object.fromEntries(image.blocks.map((block) => [block.name, block.hashSha256()]));
 }

@@ -85,6 +85,22 @@ export class SharedBitmap {
     return this.#next(from, limit, 0);
   }
 
+  /** The last set bit in [from, limit), or -1. */
+  previousSet(limit: number, from = 0): number {
+    const end = Math.min(limit, this.bitCount);
+    if (from >= end) return -1;
+    const firstWord = from >>> 5;
+    let word = (end - 1) >>> 5;
+    let bits = Atomics.load(this.#words, word) & (-1 >>> (31 - ((end - 1) & 31)));
+    while (bits === 0) {
+      if (word === firstWord) return -1;
+      word -= 1;
+      bits = Atomics.load(this.#words, word);
+    }
+    const found = word * BITS_PER_WORD + (31 - Math.clz32(bits));
+    return found >= from ? found : -1;
+  }
+
   /** The first clear bit in [from, limit), or -1. */
   nextClear(from: number, limit = this.bitCount): number {
     return this.#next(from, limit, -1);
@@ -94,9 +110,9 @@ export class SharedBitmap {
    * Moves the bits of `log` into this bitmap and returns how many became newly set here: QEMU's bitmap sync.
    *
    * Each word is exchanged with 0 in one step, so a bit that a vCPU sets meanwhile is either taken now or stays in the
-   * log for the next sync; none is lost.
+   * log for the next sync; none is lost. `onTaken` is told of each word that held any, by its first bit.
    */
-  takeFrom(log: SharedBitmap): number {
+  takeFrom(log: SharedBitmap, onTaken?: (firstBit: number, bits: number) => void): number {
     if (log.bitCount !== this.bitCount) {
       throw new RangeError(`cannot sync ${log.bitCount} bits into ${this.bitCount}`);
     }
@@ -105,6 +121,7 @@ export class SharedBitmap {
       if (Atomics.load(log.#words, word) === 0) continue;
       const taken = Atomics.exchange(log.#words, word, 0);
       newlySet += popcount(taken & ~Atomics.or(this.#words, word, taken));
+      onTaken?.(word * BITS_PER_WORD, taken);
     }
     return newlySet;
   }

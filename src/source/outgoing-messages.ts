@@ -13,6 +13,7 @@ import type { BlockPlacement } from './negotiation.ts';
 import type { OutgoingOptions } from './outgoing.ts';
 import type { OutgoingState } from './outgoing-states.ts';
 import type { OutgoingCounters } from './outgoing-stream.ts';
+import type { PushCounts } from './push/push-phase.ts';
 
 /** The devices that leave with the guest: those of a guest of ours, read when its vCPUs have stopped, or recorded ones. */
 export type DevicesToSend =
@@ -52,7 +53,8 @@ export interface OutgoingReport {
   readonly placements: readonly BlockPlacement[];
   readonly counters: OutgoingCounters;
   readonly passes: readonly PassEstimate[];
-  readonly requestCount: number;
+  /** Undefined without postcopy. */
+  readonly push: PushCounts | undefined;
   /** Begin of each phase in monotonic ns. */
   readonly phaseStartsNs: readonly (readonly [string, number])[];
   readonly endNs: number;

@@ -22,6 +22,8 @@ export type OutgoingStep =
   | SendStep
   | { readonly do: 'open-preempt' }
   | { readonly do: 'await-return-path'; readonly what: string; readonly isHere: () => boolean }
+  /** Until a page is requested, or so long. */
+  | { readonly do: 'await-request'; readonly forNs: number }
   | { readonly do: 'stop-guest' };
 
 /** Counters of an outgoing migration. */

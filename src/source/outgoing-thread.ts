@@ -173,6 +173,8 @@ async function perform(
     await openPreempt();
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
+  } else if (step.do === 'await-request') {
+    await pauseUnlessRequested(step.forNs / 1e6);
   } else {
     isStepSent = false;
     const limit =
@@ -184,7 +186,7 @@ async function perform(
   }
 }
 
-/** Keeps to the bandwidth limit; a request ends the pause, because it is urgent. */
+/** Sends nothing for a while; a request ends the pause, because it is urgent. */
 async function pauseUnlessRequested(pauseMs: number): Promise<void> {
   const before = migration.requestCount;
   const deadlineMs = performance.now() + pauseMs;
@@ -255,7 +257,7 @@ function report(error: unknown): OutgoingReport {
     placements: migration.placements,
     counters: migration.counters,
     passes: migration.passes,
-    requestCount: migration.requestCount,
+    push: migration.pushCounts,
     phaseStartsNs: [...migration.phaseStartsNs],
     endNs: monotonicNs(),
     guestStoppedNs,

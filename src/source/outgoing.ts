@@ -9,6 +9,7 @@ import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import { type ConfigurationSubsection, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
+import { DirtyHistory } from './dirty-history.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
 import { type FlightLimit, FlightWindow } from './flight-window.ts';
 import { type BlockPlacement, checkPlacements, type GuestPages, wantedPlacements } from './negotiation.ts';
@@ -17,6 +18,7 @@ import { type OutgoingCounters, OutgoingStream, type Steps, zeroCounters } from 
 import { appendDirtyPages } from './page-feed.ts';
 import { PageOrder, type PlacedBlock } from './page-order.ts';
 import { sendPages } from './postcopy-pages.ts';
+import { type PushCounts, type PushOptions, PushPhase } from './push/push-phase.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -44,6 +46,8 @@ export interface OutgoingOptions {
   readonly postcopyAfter: PostcopyAfter;
   readonly downtimeLimitNs: number;
   readonly guest: GuestPages;
+  /** What is sent unasked after the switchover; without it `forward`, as QEMU does. */
+  readonly push?: PushOptions;
   /** Whether requested pages have a channel of their own, and when it is opened: 7.2 and 10.x differ in that. */
   readonly preempt: 'none' | 'at-setup' | 'at-switchover';
   /** With a preempt channel: whether a background page under way is interrupted by a request. */
@@ -71,6 +75,9 @@ export class OutgoingMigration {
     onReason: (text) => this.#takeReason(text),
     onPong: (value) => this.#flight.onPong(value, this.#nowNs),
   });
+  readonly #push: PushPhase;
+  /** What the guest dirties in precopy, if the push asks for it. */
+  #history: DirtyHistory | undefined;
   /** When the return path was heard last, and when the first PING left. */
   #nowNs = 0;
   #firstPingNs = 0;
@@ -82,6 +89,7 @@ export class OutgoingMigration {
   constructor(ram: RamImage, options: OutgoingOptions) {
     this.#ram = ram;
     this.#options = options;
+    this.#push = new PushPhase(options.push ?? { strategy: 'forward' });
     this.#flight = new FlightWindow(options.flight);
     if (options.preempt !== 'none')
       this.#preemptStream = new OutgoingStream('preempt', this.#stream.counters);
@@ -107,6 +115,11 @@ export class OutgoingMigration {
   /** Round trips of PINGs: of the first one, and of those that bound the background. */
   get roundTripsNs(): readonly number[] {
     return this.#flight.roundTripsNs;
+  }
+
+  /** What came of the push; undefined before postcopy. */
+  get pushCounts(): PushCounts | undefined {
+    return this.#push.counts;
   }
 
   /** Whether the destination knows the extension, so that it may be told a reason. */
@@ -224,6 +237,7 @@ export class OutgoingMigration {
   *#precopy(): Steps<boolean> {
     this.#enterPhase('precopy');
     for (const block of this.#ram.blocks) block.dirty.setRange(0, block.targetPageCount);
+    if (this.#push.needsHistory) this.#history = new DirtyHistory(this.#placedBlocks());
     this.#estimator = new DowntimeEstimator({
       startNs: this.#stream.nowNs,
       initialDowntimeLimitNs: this.#options.downtimeLimitNs,
@@ -264,7 +278,12 @@ export class OutgoingMigration {
   /** Moves what the vCPUs have dirtied into the dirty bitmap. */
   #syncDirty(estimator?: DowntimeEstimator): void {
     let pagesDirtied = 0;
-    for (const block of this.#ram.blocks) pagesDirtied += block.dirty.takeFrom(block.dirtyLog);
+    const history = this.#history;
+    history?.beginSync();
+    for (const [index, block] of this.#ram.blocks.entries()) {
+      const note = history && ((page: number, bits: number) => history.note(index, page, bits));
+      pagesDirtied += block.dirty.takeFrom(block.dirtyLog, note);
+    }
     const remainingBytes = this.remainingPages * TARGET_PAGE_BYTES;
     estimator?.onSync({ nowNs: this.#stream.nowNs, remainingBytes, pagesDirtied });
   }
@@ -301,10 +320,7 @@ export class OutgoingMigration {
   /** Steps 7 to 12 of the order of a postcopy migration (wire section 4.1). */
   *#postcopy(): Steps {
     const stream = this.#stream;
-    const blocks: PlacedBlock[] = this.#ram.blocks.map((ram, index) => ({
-      ram,
-      placementPageBytes: this.placements[index]!.placementPageBytes,
-    }));
+    const blocks = this.#placedBlocks();
     for (const { ram, placementPageBytes } of blocks) {
       stream.counters.amplifiedPages += roundToPlacementPages(ram, placementPageBytes);
       for (const command of discardCommands(ram)) yield* stream.write(command);
@@ -313,15 +329,17 @@ export class OutgoingMigration {
     stream.forgetBlock();
     yield* stream.send(this.#ping(PING.BEFORE_PACKAGE));
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
-    const order = new PageOrder(blocks);
+    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history));
     this.#order = order;
     this.advance('package-leaves');
     yield* stream.send(encodePackage(this.devices, this.#ping(PING.IN_PACKAGE)));
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
     this.#enterPhase('postcopy-active');
+    this.#push.begin(order, stream.nowNs);
     const { breaksHugePages, preempt } = this.#options;
     const preemptStream = this.#preemptStream;
-    yield* sendPages({ main: stream, preempt: preemptStream, breaksHugePages, order, flight: this.#flight });
+    const channels = { main: stream, preempt: preemptStream, breaksHugePages };
+    yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push });
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();
@@ -329,6 +347,13 @@ export class OutgoingMigration {
     // A 7.2 destination waits for it before it says SHUT; a newer one wants none (rules S40, S41).
     if (preempt === 'at-setup') yield* preemptStream!.send(encodeEos());
     this.#enterPhase('await-shut');
+  }
+
+  #placedBlocks(): PlacedBlock[] {
+    return this.#ram.blocks.map((ram, index) => ({
+      ram,
+      placementPageBytes: this.placements[index]!.placementPageBytes,
+    }));
   }
 
   /** Value of the PING at set-up. */

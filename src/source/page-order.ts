@@ -1,8 +1,14 @@
-// Decides which placement page goes next after the switchover: requested ones first, then the background scan.
+// Decides which placement page goes next after the switchover: requested ones first, then what is pushed.
 import { LimitError, MemoryMapError, ProtocolError } from '../errors.ts';
-import type { RamBlock } from '../machine/ram-block.ts';
 import { hex } from '../protocol/bytes.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { type PageUnit, type PlacedBlock, unitOf } from './page-unit.ts';
+import { DirtyLine } from './push/dirty-line.ts';
+import { ForwardPush } from './push/forward.ts';
+import type { PushStrategy } from './push/push-strategy.ts';
+import { SequentialPush } from './push/sequential.ts';
+
+export type { PageUnit, PlacedBlock } from './page-unit.ts';
 
 /**
  * So many requests may wait: a destination asks once for each page that a vCPU waits for, and again for those after a
@@ -10,41 +16,40 @@ import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
  */
 export const REQUEST_LIMIT = 65_536;
 
-/** A block and how it is placed. */
-export interface PlacedBlock {
-  readonly ram: RamBlock;
-  readonly placementPageBytes: number;
-}
-
-/** A run of target pages that is sent whole and contiguous. */
-export interface PageUnit {
-  readonly block: PlacedBlock;
-  readonly firstPage: number;
-  readonly pageCount: number;
-  /** Whether a vCPU waits for it. */
-  readonly isRequested: boolean;
-}
-
 interface PageRequest {
   readonly block: PlacedBlock;
   /** Next target page to look at, and the one behind the last. */
   nextPage: number;
   readonly endPage: number;
+  /** Whether any of it was sent for it. */
+  isServed: boolean;
 }
 
 /** The order of pages after the switchover. What is dirty is to be sent; sending makes it clean. */
 export class PageOrder {
   /** Requests that came, also those for pages that were clean by then. */
   requestCount = 0;
+  /** Those of them of which all had been sent when their turn came. */
+  foundSentCount = 0;
   readonly #blocks: readonly PlacedBlock[];
   readonly #requests: PageRequest[] = [];
+  readonly #line: DirtyLine;
+  #push: PushStrategy;
   #lastNamed: PlacedBlock | undefined;
-  #scanBlock = 0;
-  #scanPage = 0;
-  #cleanBlocks = 0;
 
-  constructor(blocks: readonly PlacedBlock[]) {
+  /** `beginPush` gives the strategy of what is sent unasked; `forward` without. */
+  constructor(
+    blocks: readonly PlacedBlock[],
+    beginPush: (line: DirtyLine) => PushStrategy = (line) => new ForwardPush(line),
+  ) {
     this.#blocks = blocks;
+    this.#line = new DirtyLine(blocks);
+    this.#push = beginPush(this.#line);
+  }
+
+  /** Whether anything is still to be sent, asked for or not. */
+  get hasDirty(): boolean {
+    return this.#line.nextDirty(0) !== -1;
   }
 
   /** Whether a request waits. */
@@ -96,10 +101,16 @@ export class PageOrder {
       );
     }
     const nextPage = start / TARGET_PAGE_BYTES;
-    this.#requests.push({ block, nextPage, endPage: nextPage + lengthBytes / TARGET_PAGE_BYTES });
+    const endPage = nextPage + lengthBytes / TARGET_PAGE_BYTES;
+    this.#requests.push({ block, nextPage, endPage, isServed: false });
   }
 
-  /** The placement page to send next; undefined when nothing is dirty any more. */
+  /** From now on all that nobody asks for is pushed from the first page to the last, whatever the strategy was. */
+  pushRest(): void {
+    this.#push = new SequentialPush(this.#line);
+  }
+
+  /** The placement page to send next; undefined when nothing is dirty any more, or the strategy sends nothing. */
   next(): PageUnit | undefined {
     return this.nextRequested() ?? this.nextBackground();
   }
@@ -114,39 +125,26 @@ export class PageOrder {
       const page = nextPage < endPage ? block.ram.dirty.nextSet(nextPage, endPage) : -1;
       if (page === -1) {
         this.#requests.shift();
+        if (!request.isServed && nextPage < endPage) this.#foundSent(block, nextPage);
         continue;
       }
       const unit = unitOf(block, page, true);
       request.nextPage = unit.firstPage + unit.pageCount;
-      // As in QEMU the scan goes on behind the page served last, for neighbours are likely to be wanted next.
-      this.#scanBlock = this.#blocks.indexOf(block);
-      this.#scanPage = request.nextPage;
-      this.#cleanBlocks = 0;
+      request.isServed = true;
+      this.#push.requested(this.#line.positionOf(block, page), true);
       return unit;
     }
     return undefined;
   }
 
-  /** The next one of the background: goes round all blocks, and is over when none has a dirty page from start to end. */
+  /** The next one of the background, in the order of the push strategy. */
   nextBackground(): PageUnit | undefined {
-    while (this.#cleanBlocks <= this.#blocks.length) {
-      const block = this.#blocks[this.#scanBlock]!;
-      const page = this.#scanPage < block.ram.targetPageCount ? block.ram.dirty.nextSet(this.#scanPage) : -1;
-      if (page !== -1) {
-        const unit = unitOf(block, page, false);
-        this.#scanPage = unit.firstPage + unit.pageCount;
-        this.#cleanBlocks = 0;
-        return unit;
-      }
-      this.#scanBlock = (this.#scanBlock + 1) % this.#blocks.length;
-      this.#scanPage = 0;
-      this.#cleanBlocks += 1;
-    }
-    return undefined;
+    const position = this.#push.next();
+    return position === -1 ? undefined : this.#line.unitAt(position);
   }
-}
 
-function unitOf(block: PlacedBlock, page: number, isRequested: boolean): PageUnit {
-  const pageCount = block.placementPageBytes / TARGET_PAGE_BYTES;
-  return { block, firstPage: page - (page % pageCount), pageCount, isRequested };
+  #foundSent(block: PlacedBlock, page: number): void {
+    this.foundSentCount += 1;
+    this.#push.requested(this.#line.positionOf(block, page), false);
+  }
 }

@@ -4,6 +4,7 @@ import type { FlightWindow } from './flight-window.ts';
 import type { OutgoingStream, SendClass, Steps } from './outgoing-stream.ts';
 import { type FeedChannels, PageFeed } from './page-feed.ts';
 import type { PageOrder } from './page-order.ts';
+import type { PushPhase } from './push/push-phase.ts';
 
 /** With a preempt channel a request is looked for after so many bytes of background: 64 KiB are 30 us of a fast loopback. */
 const PREEMPTIBLE_BATCH_BYTES = 64 * 1024;
@@ -12,10 +13,11 @@ const PREEMPTIBLE_BATCH_BYTES = 64 * 1024;
 export interface PostcopyPages extends FeedChannels {
   readonly order: PageOrder;
   readonly flight: FlightWindow;
+  readonly push: PushPhase;
 }
 
 /** Sends all dirty pages: requested ones first, and of the background no more at once than the window lets. */
-export function* sendPages({ order, flight, ...channels }: PostcopyPages): Steps {
+export function* sendPages({ order, flight, push, ...channels }: PostcopyPages): Steps {
   const { main, preempt } = channels;
   const feed = new PageFeed(order, channels);
   const mayGoOn = (): boolean => !flight.isFull || feed.isUrgent;
@@ -24,13 +26,18 @@ export function* sendPages({ order, flight, ...channels }: PostcopyPages): Steps
   for (;;) {
     if (!mayGoOn()) yield* main.perform({ do: 'await-return-path', what: 'PONG', isHere: mayGoOn });
     main.batchBytes = Math.min(batchLimit, flight.batchBytes);
+    const beforeNs = Math.max(main.nowNs, preempt?.nowNs ?? 0);
     const filled = feed.fill();
-    if (filled === undefined) break;
+    if (filled === undefined) {
+      if (yield* push.awaitRequest(main)) continue;
+      break;
+    }
     if (filled.stream === main) {
       flight.onSent(main.pendingBytes);
       if (flight.isPingDue) yield* pingAmongPages(main, flight, filled.class);
     }
     yield* filled.stream.flush(filled.class);
+    push.countBatch(filled.class, beforeNs, filled.stream.nowNs);
   }
   yield* main.endRamPayload('background');
 }

@@ -7,6 +7,7 @@ import { mmuRefusal } from '../machine/mmu.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { formatBitRate, linkVerdict } from '../telemetry/link-result.ts';
+import { pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult } from '../telemetry/result.ts';
 import type { LinkSpec } from '../transport/link-spec.ts';
 import type { ChannelUri } from '../transport/uri.ts';
@@ -175,6 +176,7 @@ export class Source {
       },
       times: { totalNs: Object.values(phases).reduce((sum, ns) => sum + ns, 0), downtimeNs: null, phases },
       passes: report.passes,
+      push: pushResult(report.push),
       stalls: null,
       machinery: null,
       wire: {

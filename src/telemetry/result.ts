@@ -3,6 +3,7 @@ import type { ErrorRecord } from '../errors.ts';
 import type { Calibration } from './calibrate.ts';
 import type { PassEstimate } from './expected-downtime.ts';
 import type { LinkResult } from './link-result.ts';
+import type { PushResult } from './push-result.ts';
 import type { FaultRecord, StallSummary } from './stalls.ts';
 
 /** How a migration ended. Success without `guestVerified` is not success. */
@@ -129,6 +130,8 @@ export interface MigrationResult {
   readonly times: ResultTimes;
   /** Precopy passes. Empty at a destination, which knows nothing of them. */
   readonly passes: readonly PassEstimate[];
+  /** `null` if it never came to postcopy. */
+  readonly push: PushResult | null;
   /** `null` at a source, where no vCPU waits for pages. */
   readonly stalls: StallSummary | null;
   /** Only at a destination that places host pages in pieces. */

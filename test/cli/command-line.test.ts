@@ -70,6 +70,17 @@ t.test('the overview names each command, the version is that of the package', as
 const SOURCE = ['source', '--migrate', NOBODY];
 const DESTINATION = ['destination', '--incoming', 'tcp:127.0.0.1:0'];
 const REPLAY = ['destination', '--replay', CAPTURE];
+const NO_POSTCOPY = [...SOURCE, '--no-postcopy-ram'];
+const PULL = [...SOURCE, '--push', 'none', '--push-after'];
+const RECORDED = [...SOURCE, '--push', 'recorded', '--push-faults'];
+const GOOD_FAULT = { block: 'pc.ram', hostPage: 0, pageBytes: 4096 };
+
+/** A file for --push-faults. */
+function faultsFile(name: string, result: unknown): string {
+  const path = join(directory, `${name}.json`);
+  writeFileSync(path, JSON.stringify(result));
+  return path;
+}
 
 const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: string[]])[] = [
   [
@@ -179,6 +190,46 @@ const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: st
     'ascending',
     '--touch-seed',
     '2',
+  ],
+  ['bad-option-value', '--push: expected none, sequential, forward', ...SOURCE, '--push', 'bubble-65'],
+  ['bad-option-value', '--push-after: expected less than --timeout, 500', ...PULL, '500', '--timeout', '500'],
+  ['bad-option-value', '--push-after: expected a whole number of at least 1', ...PULL, '0'],
+  ['missing-option', 'expected --push-faults FILE', ...SOURCE, '--push', 'recorded'],
+  ['option-without-effect', '--push has no effect with --no-postcopy-ram', ...NO_POSTCOPY, '--push', 'none'],
+  [
+    'option-without-effect',
+    '--push has no effect with --postcopy-after never',
+    ...[...SOURCE, '--postcopy-after', 'never', '--push', 'none'],
+  ],
+  ['option-without-effect', '--push-after has no effect without --push none', ...SOURCE, '--push-after', '9'],
+  [
+    'option-without-effect',
+    '--push-faults has no effect without --push recorded',
+    ...[...SOURCE, '--push-faults', CAPTURE],
+  ],
+  [
+    'option-without-effect',
+    '--push hot-first has no effect on a guest that does not run here',
+    ...['source', '--migrate', NOBODY, '--replay', CAPTURE, '--push', 'hot-first'],
+  ],
+  ['cannot-read-push-faults', 'no such file', ...RECORDED, join(directory, 'none')],
+  ['bad-push-faults', 'JSON', ...RECORDED, CAPTURE],
+  ['bad-push-faults', 'faults of a destination', ...RECORDED, faultsFile('none', {})],
+  ['bad-push-faults', 'faults of a destination', ...RECORDED, faultsFile('null', null)],
+  [
+    'bad-push-faults',
+    'expected block, hostPage and pageBytes in fault 1',
+    ...[...RECORDED, faultsFile('odd', { faults: [GOOD_FAULT, { ...GOOD_FAULT, hostPage: -1 }] })],
+  ],
+  [
+    'bad-push-faults',
+    "expected pages of the guest that is to be migrated, found 0+4096 of 'ram0' in fault 0",
+    ...[...RECORDED, faultsFile('other', { faults: [{ ...GOOD_FAULT, block: 'ram0' }] })],
+  ],
+  [
+    'bad-push-faults',
+    "found 536870912+4096 of 'pc.ram' in fault 0",
+    ...[...RECORDED, faultsFile('far', { faults: [{ ...GOOD_FAULT, hostPage: 131_072 }] })],
   ],
   ['option-without-effect', '--replies has no effect without --replay', ...DESTINATION, '--replies', 'x'],
   ['option-without-effect', '--timeout has no effect on a replay', ...REPLAY, '--timeout', '1'],

@@ -9,6 +9,7 @@ import { ReturnPathDecoder } from '../../src/protocol/return-path-decoder.ts';
 import { encodeReturnPath as reply } from '../../src/protocol/return-path-messages.ts';
 import type { OutgoingOptions } from '../../src/source/outgoing.ts';
 import type { OutgoingStep } from '../../src/source/outgoing-stream.ts';
+import { PUSH_NAMES } from '../../src/source/push/strategies.ts';
 import { guestDevices } from '../adversary/recorded-migration.ts';
 import { returnPaths } from './base-streams.ts';
 import { type CutRecord, cutReturnPath } from './cut-records.ts';
@@ -42,7 +43,11 @@ const GUESTS: readonly (readonly RamBlockSpec[])[] = [
   ],
 ];
 
-/** Bits 0-1 profile, 2 postcopy, 3 negotiate, 4-5 when postcopy begins, 6 a large guest, 7 a hash MMU. */
+/** Strategies of the push; `recorded` of a few pages, in no order. */
+const STRATEGIES = PUSH_NAMES.map((name) => name.replace('N', '3'));
+const FAULTS = [9, 3, 12, 3, 0].map((page) => ({ block: 'pc.ram', start: page * 4 * K, length: 4 * K }));
+
+/** Bits 0-1 profile, 2 postcopy, 3 negotiate, 4-5 when postcopy begins, 6 a large guest, 7 a hash MMU, 8-11 what is pushed. */
 function optionsOf(options: number): {
   core: OutgoingOptions;
   profile: (typeof PROFILES)[number];
@@ -60,6 +65,7 @@ function optionsOf(options: number): {
       postcopyAfter: begins < 2 ? { kind: 'immediately' } : { kind: 'passes', count: begins - 1 },
       downtimeLimitNs: bit(2) ? 0 : 1e12,
       guest: { mmu: bit(7) ? 'hash' : 'radix', guestPageBytes: 4096 },
+      push: { strategy: STRATEGIES[((options >> 8) % 16) % STRATEGIES.length]!, faults: FAULTS },
       preempt: 'none',
       breaksHugePages: true,
       flight: 'unbounded',
@@ -171,6 +177,10 @@ class Drive {
       this.#write(4 * this.#input.splitSeed);
       this.#hasStopped = true;
       this.migration.devices = guestDevices(GUESTS[optionsOf(this.#input.options).guest]!);
+      return true;
+    }
+    if (step.do === 'await-request') {
+      if (this.#events.length > 0) this.#nextEvent();
       return true;
     }
     if (step.do === 'open-preempt') throw new Error('no case asks for a preempt channel');

@@ -52,6 +52,7 @@ t.test('every change and every question agree with a set of numbers', (t) => {
         bitmap.count() === model.size &&
         bitmap.countRange(first, count) === inRange.filter((i) => model.has(i)).length &&
         bitmap.nextSet(first, end) === (inRange.find((i) => model.has(i)) ?? -1) &&
+        bitmap.previousSet(end, first) === (inRange.findLast((i) => model.has(i)) ?? -1) &&
         bitmap.nextClear(first, end) === (inRange.find((i) => !model.has(i)) ?? -1) &&
         bitmap.test(first) === model.has(first)
       );
@@ -68,11 +69,15 @@ t.test('a sync moves the log over and counts what is new', (t) => {
       const log = SharedBitmap.allocate(BITS);
       for (const i of dirty) bitmap.set(i);
       for (const i of logged) log.set(i);
-      const newlySet = bitmap.takeFrom(log);
+      const told: number[] = [];
+      const newlySet = bitmap.takeFrom(log, (first, bits) => {
+        for (let bit = 0; bit < 32; bit += 1) if ((bits >>> bit) & 1) told.push(first + bit);
+      });
       const union = new Set([...dirty, ...logged]);
       return (
         newlySet === union.size - dirty.length &&
         log.count() === 0 &&
+        told.join() === sorted(new Set(logged)).join() &&
         indices(bitmap).join() === sorted(union).join()
       );
     }),

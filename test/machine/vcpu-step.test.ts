@@ -67,6 +67,26 @@ t.test('every program goes the same way twice, and writes only in its lane', (t)
   t.end();
 });
 
+t.test('the reference tells what each vCPU touches from a count of its own on', (t) => {
+  for (const program of GUEST_PROGRAM_NAMES) {
+    const { image, initial } = smallGuest(program, 2);
+    const counts = [700, 900];
+    const fromCounts = [650, 900];
+    const expected = new Set<number>();
+    for (const [index, state] of initial.entries()) {
+      const own = { ...state };
+      runSteps(own, memoryOf(image), fromCounts[index]!);
+      runSteps(own, memoryOf(image), counts[index]! - fromCounts[index]!, (page) => expected.add(page));
+    }
+    const guest = { blocks: SMALL_BLOCKS, fill: FILL, vcpus: initial, counts, trace: SMALL_TRACE };
+    const touched = new Set<number>();
+    const hashed = referenceRun(guest, { fromCounts, onTouch: (page) => touched.add(page) });
+    t.strictSame(touched, expected, program);
+    t.strictSame(hashed, referenceRun(guest), 'and its RAM is the same');
+  }
+  t.end();
+});
+
 t.test('one stale word changes the RAM at the end', (t) => {
   for (const program of ['sequential', 'random', 'zipf', 'pointer-chase', 'trace'] as const) {
     const { image, initial } = smallGuest(program, 1);

@@ -19,6 +19,8 @@ export interface DriveHooks {
   /** The core waits for `what`; it must be there when this returns. */
   onAwait?(what: string): void;
   onStopGuest?(): void;
+  /** The core waits for a request, for so long at most; one that is answered here ends it. */
+  onAwaitRequest?(forNs: number): void;
 }
 
 export const DEFAULT_OPTIONS: OutgoingOptions = {
@@ -78,6 +80,10 @@ export class OutgoingRig {
       } else if (step.value.do === 'stop-guest') {
         this.migration.devices = this.devices;
         this.#hooks.onStopGuest?.();
+      } else if (step.value.do === 'await-request') {
+        const before = this.migration.requestCount;
+        this.#hooks.onAwaitRequest?.(step.value.forNs);
+        if (this.migration.requestCount === before) this.nowNs += step.value.forNs;
       } else if (step.value.do === 'open-preempt') {
         this.isPreemptOpen = true;
       } else {
