@@ -156,17 +156,6 @@ export function isAxis(name: string): name is AxisName {
   return Object.hasOwn(AXES, name);
 }
 
-/** The axes on which cells differ, in order. */
-export function varyingAxes(cells: readonly Cell[]): AxisName[] {
-  return AXIS_NAMES.filter((name) => cells.some((cell) => cell[name] !== cells[0]![name]));
-}
-
-/** A cell in words: its values on the given axes, or where it differs from the defaults. */
-export function describeCell(cell: Cell, axes: readonly AxisName[] = differing(cell)): string {
-  if (axes.length === 0) return 'all defaults';
-  return axes.map((name) => `${name} ${cell[name]}`).join(', ');
-}
-
 /** The axes on which a cell is not the default. */
 export function differing(cell: Cell): AxisName[] {
   return AXIS_NAMES.filter((name) => cell[name] !== AXES[name].default);

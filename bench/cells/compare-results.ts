@@ -1,10 +1,10 @@
 // Compares two sets of results cell by cell: ratios of their figures.
 import { formatSpread, type Spread, spreadOf } from '../spread.ts';
 import { formatTable } from '../table.ts';
-import { describeCell, varyingAxes } from './axes.ts';
+import { describeCell, labelCells } from './cell-labels.ts';
 import type { CellSummary } from './cell-summary.ts';
 import { FIGURES, type FigureName } from './figures.ts';
-import { describeOrigins } from './report-table.ts';
+import { describeOrigins } from './report-notes.ts';
 
 const COLUMNS: readonly FigureName[] = ['p50', 'p99', 'totalStall', 'faults', 'migration'];
 
@@ -60,12 +60,12 @@ function describeMissing(title: string, summaries: readonly CellSummary[]): stri
 /** The comparison as text; A and B are the names of the two sides. */
 export function describeComparison(comparison: Comparison, names: { before: string; after: string }): string {
   const { cells, onlyBefore, onlyAfter } = comparison;
-  const axes = varyingAxes(cells.map(({ before }) => before.cell));
+  const label = labelCells(cells.map(({ before }) => before.cell));
   const runsOf = (side: 'before' | 'after') => cells.flatMap((pair) => pair[side].runs);
   const ratioText = (ratio: Spread | null | undefined) =>
     ratio === null || ratio === undefined ? '-' : formatSpread(ratio, 2);
   const rows = cells.map(({ before, after, ratios }) => [
-    describeCell(before.cell, axes),
+    label(before.cell),
     `${before.completed.length}, ${after.completed.length}`,
     ...COLUMNS.map((name) => ratioText(ratios[name])),
   ]);

@@ -1,7 +1,8 @@
 // Expands a matrix to its cells.
-import { AXIS_NAMES, type AxisName, type Cell, DEFAULT_CELL, describeCell } from './axes.ts';
+import { AXIS_NAMES, type AxisName, type Cell, DEFAULT_CELL } from './axes.ts';
 import { cellFault } from './cell-checks.ts';
 import { cellKey } from './cell-key.ts';
+import { describeCell } from './cell-labels.ts';
 import type { Combinations, Matrix } from './matrix.ts';
 import { MatrixError } from './matrix-error.ts';
 

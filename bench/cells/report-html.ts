@@ -1,5 +1,5 @@
 // The results of cells as one page that needs nothing else: no network, no script.
-import { type AxisName, describeCell, varyingAxes } from './axes.ts';
+import { columnAxes, labelCells } from './cell-labels.ts';
 import type { CellSummary } from './cell-summary.ts';
 import { formatSummary } from './figure-text.ts';
 import { FIGURES, type FigureName } from './figures.ts';
@@ -10,7 +10,8 @@ import { pagePlots } from './html/page-plot.ts';
 import { rowPlot } from './html/row-plot.ts';
 import { strategyPlots } from './html/strategy-section.ts';
 import { STYLE } from './html/style.ts';
-import { describeCommon, describeFailures, describeOrigins, formatRuns } from './report-table.ts';
+import { describeCommon, describeFailures, describeMissedLinks, describeOrigins } from './report-notes.ts';
+import { formatRuns } from './report-table.ts';
 
 const COLUMNS: readonly FigureName[] = [
   'p50',
@@ -33,14 +34,24 @@ function section(title: string, explanation: string, content: readonly Markup[])
   ];
 }
 
-function cellTable(summaries: readonly CellSummary[], axes: readonly AxisName[]): Markup {
-  const headings = [...axes, 'runs', ...COLUMNS.map((name) => FIGURES[name].title), 'guest'];
+function cellTable(summaries: readonly CellSummary[]): Markup {
+  const cells = summaries.map(({ cell }) => cell);
+  const axes = columnAxes(cells);
+  const label = labelCells(cells);
+  const headings = [
+    ...(axes.length === 0 ? ['cell'] : axes),
+    'runs',
+    ...COLUMNS.map((name) => FIGURES[name].title),
+    'guest',
+  ];
   const rows = summaries.map((summary) => {
     const isBad = summary.unexpected.length > 0 || summary.verification === 'not verified';
     return element(
       'tr',
       {},
-      axes.map((name) => element('th', { scope: 'row' }, String(summary.cell[name]))),
+      (axes.length === 0 ? [label(summary.cell)] : axes.map((name) => String(summary.cell[name]))).map(
+        (text) => element('th', { scope: 'row' }, text),
+      ),
       element('td', { class: isBad ? 'bad' : 'number' }, formatRuns(summary)),
       COLUMNS.map((name) => element('td', { class: 'number' }, formatSummary(summary, name))),
       element('td', isBad ? { class: 'bad' } : {}, summary.verification),
@@ -66,19 +77,20 @@ function list(lines: readonly string[]): Markup {
   );
 }
 
+function warning(title: string, lines: readonly string[]): Content {
+  return lines.length === 0 ? [] : [element('h2', { class: 'bad' }, title), list(lines)];
+}
+
 /** The page. */
 export function reportHtml(summaries: readonly CellSummary[], title: string): string {
-  const axes = varyingAxes(summaries.map(({ cell }) => cell));
-  const rows = summaries.map((summary) => ({
-    label: axes.length === 0 ? 'all defaults' : describeCell(summary.cell, axes),
-    summary,
-  }));
-  const failures = describeFailures(summaries);
+  const label = labelCells(summaries.map(({ cell }) => cell));
+  const rows = summaries.map((summary) => ({ label: label(summary.cell), summary }));
   const body: Content[] = [
     element('h1', {}, title),
     element('p', { class: 'soft' }, `All cells: ${describeCommon(summaries)}.`),
     list(describeOrigins(summaries.flatMap(({ runs }) => runs))),
-    failures.length === 0 ? [] : [element('h2', { class: 'bad' }, 'Not as expected'), list(failures)],
+    warning('Not as expected', describeFailures(summaries)),
+    warning('Links not carried, so that their floors are too low', describeMissedLinks(summaries)),
     ...section(
       'Stall by page size',
       'How long a vCPU stands still for one page (dot: median of the p50 of each run; bar: from the least to the most of them), beside what the wire alone needs for it (dashed). A dot below its dashes met pages that were under way already.',
@@ -103,7 +115,7 @@ export function reportHtml(summaries: readonly CellSummary[], title: string): st
     ...section(
       'All cells',
       'Median over the runs; ± is the farthest run from it. ! marks a stall under its floor: the page was under way before its fault, or the floor is of a slower link. A guest is verified when its final RAM is that of the same guest run without migration, in every run.',
-      [cellTable(summaries, axes)],
+      [cellTable(summaries)],
     ),
   ];
   const page = element(

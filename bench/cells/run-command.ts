@@ -4,8 +4,9 @@ import { formatBytes } from '../../src/cli/format-quantity.ts';
 import type { Arguments, CommandHelp } from '../../src/cli/option-table.ts';
 import { EXIT } from '../../src/cli/output.ts';
 import { machineFacts } from '../machine-facts.ts';
-import { type Cell, describeCell, varyingAxes } from './axes.ts';
+import type { Cell } from './axes.ts';
 import { buildFacts, describeBuild } from './build-facts.ts';
+import { labelCells } from './cell-labels.ts';
 import { expandMatrix } from './expand.ts';
 import { readMatrix } from './matrix.ts';
 import { MatrixError } from './matrix-error.ts';
@@ -50,9 +51,9 @@ function refuseTooLarge(all: readonly Cell[], args: Arguments): readonly Cell[] 
   const most = Math.max(...tooLarge.map(neededBytes));
   const told = `${tooLarge.length} of ${all.length} cells need up to ${formatBytes(most)} of memory, and ${formatBytes(available)} are available`;
   if (!args.has('skip-too-large')) throw new MatrixError(`${told}; --skip-too-large leaves them out`);
-  const axes = varyingAxes(all);
+  const label = labelCells(all);
   process.stderr.write(`bench: LEFT OUT: ${told}\n`);
-  for (const cell of tooLarge) process.stderr.write(`bench:   ${describeCell(cell, axes)}\n`);
+  for (const cell of tooLarge) process.stderr.write(`bench:   ${label(cell)}\n`);
   const fitting = all.filter((cell) => !tooLarge.includes(cell));
   if (fitting.length === 0) throw new MatrixError('no cell is left');
   return fitting;
@@ -76,8 +77,8 @@ export async function runCommand(args: Arguments): Promise<number> {
   const shard = parseShard(args.text('shard')!);
   const all = expandMatrix(matrix);
   if (args.has('list')) {
-    const axes = varyingAxes(all);
-    for (const cell of all) process.stdout.write(`${describeCell(cell, axes)}\n`);
+    const label = labelCells(all);
+    for (const cell of all) process.stdout.write(`${label(cell)}\n`);
     return EXIT.COMPLETED;
   }
   const plan = planRuns(refuseTooLarge(all, args), repeats, shard);

@@ -1,8 +1,9 @@
 // How far a sweep is: a bar with the time left on a terminal, a plain line for each run in a pipe.
 import { formatNs } from '../../src/cli/format-quantity.ts';
 import { Progress, type ProgressStream } from '../../src/cli/progress-bar.ts';
-import { type AxisName, describeCell, varyingAxes } from './axes.ts';
+import type { Cell } from './axes.ts';
 import { cellKey } from './cell-key.ts';
+import { labelCells } from './cell-labels.ts';
 import type { PlannedRun } from './plan.ts';
 import { isAsExpected, type StoredRun } from './stored-run.ts';
 import type { SweepEvents } from './sweep.ts';
@@ -41,7 +42,7 @@ export class SweepProgress implements SweepEvents {
   readonly #isTerminal: boolean;
   readonly #progress: Progress;
   readonly #timeLeft = new TimeLeft();
-  #axes: readonly AxisName[] = [];
+  #label: (cell: Cell) => string = () => '';
   #left: PlannedRun[] = [];
   #count = 0;
 
@@ -53,7 +54,7 @@ export class SweepProgress implements SweepEvents {
 
   onPlanned({ runs, kept }: Parameters<SweepEvents['onPlanned']>[0]): void {
     const keys = new Set(kept.map(({ key }) => key));
-    this.#axes = varyingAxes(runs.map(({ cell }) => cell));
+    this.#label = labelCells(runs.map(({ cell }) => cell));
     this.#left = runs.filter(({ key }) => !keys.has(key));
     this.#count = runs.length;
     for (const run of kept) this.#timeLeft.learn(run);
@@ -65,7 +66,7 @@ export class SweepProgress implements SweepEvents {
     const filled = Math.floor((doneCount / this.#count) * BAR_WIDTH);
     const bar = `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}]`;
     this.#progress.phase(
-      `${bar} ${doneCount} of ${this.#count}, ${this.#wait()}: ${describeCell(run.cell, this.#axes)}, repeat ${run.repeat}`,
+      `${bar} ${doneCount} of ${this.#count}, ${this.#wait()}: ${this.#label(run.cell)}, repeat ${run.repeat}`,
     );
   }
 
@@ -75,7 +76,7 @@ export class SweepProgress implements SweepEvents {
     if (this.#isTerminal && isAsExpected(run)) return;
     const left = this.#left.length === 0 ? '' : `; ${this.#wait()}`;
     this.#line(
-      `${doneCount} of ${this.#count} ${describeCell(run.cell, this.#axes)}, repeat ${run.repeat}: ${this.#told(run)} in ${formatNs(run.elapsedMs * 1e6)}${left}`,
+      `${doneCount} of ${this.#count} ${this.#label(run.cell)}, repeat ${run.repeat}: ${this.#told(run)} in ${formatNs(run.elapsedMs * 1e6)}${left}`,
     );
   }
 

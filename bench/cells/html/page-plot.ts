@@ -1,9 +1,9 @@
 // Plots stalls by page size, a line for each link, against their floors: both axes logarithmic.
-import { formatBytes } from '../../../src/cli/format-quantity.ts';
-import type { Spread } from '../../spread.ts';
-import { type AxisName, type Cell, describeCell, varyingAxes } from '../axes.ts';
+import { formatBytes, formatNs } from '../../../src/cli/format-quantity.ts';
+import type { AxisName, Cell } from '../axes.ts';
+import { describeCell, varyingAxes } from '../cell-labels.ts';
 import { type CellSummary, magnitude } from '../cell-summary.ts';
-import { formatFigure, formatTick } from '../figure-text.ts';
+import { formatTick } from '../figure-text.ts';
 import { element, type Markup } from './markup.ts';
 import { logScale, pageScale, type Scale } from './scale.ts';
 
@@ -105,13 +105,14 @@ function axes(x: Scale, y: Scale): Markup[] {
   ];
 }
 
-function describePoint({ cell, figures }: CellSummary, axisNames: readonly AxisName[]): string {
+function describePoint(label: string, { cell, figures }: CellSummary): string {
   const { p50, p99, floor } = figures;
-  const told = (spread: Spread | null) => (spread === null ? 'not known' : formatFigure(spread.median, 'ns'));
-  return `${describeCell(cell, axisNames)}: p50 ${told(p50)} (${told(p50 && { ...p50, median: p50.min })} to ${told(p50 && { ...p50, median: p50.max })}), p99 ${told(p99)}, floor ${told(floor)}`;
+  const told = (ns: number | undefined) => (ns === undefined ? 'not known' : formatNs(ns));
+  const range = `${told(p50?.min)} to ${told(p50?.max)}`;
+  return `${label}, ${cell[PAGE_AXIS]}: p50 ${told(p50?.median)} (${range}), p99 ${told(p99?.median)}, floor ${told(floor?.median)}`;
 }
 
-function drawSeries({ points }: PageSeries, color: number, x: Scale, y: Scale): Markup[] {
+function drawSeries({ label, points }: PageSeries, color: number, x: Scale, y: Scale): Markup[] {
   const floors = points.flatMap(({ pageBytes, summary }) => {
     const floorNs = summary.figures.floor?.median ?? 0;
     return floorNs > 0 ? [[x.at(pageBytes), y.at(floorNs)] as const] : [];
@@ -125,11 +126,7 @@ function drawSeries({ points }: PageSeries, color: number, x: Scale, y: Scale): 
     return element(
       'g',
       {},
-      element(
-        'title',
-        {},
-        describePoint(summary, varyingAxes([summary.cell, ...points.map((p) => p.summary.cell)])),
-      ),
+      element('title', {}, describePoint(label, summary)),
       element('line', {
         class: `spread stroke-${color}`,
         x1: at,

@@ -1,5 +1,6 @@
 // Compares push strategies: groups of cells that differ in nothing else.
-import { type AxisName, describeCell, varyingAxes } from '../axes.ts';
+import type { AxisName } from '../axes.ts';
+import { describeCell, varyingAxes } from '../cell-labels.ts';
 import type { CellSummary } from '../cell-summary.ts';
 import { formatSummary } from '../figure-text.ts';
 import { FIGURES, type FigureName } from '../figures.ts';
