@@ -9,12 +9,13 @@ import { describeCell, labelCells, varyingAxes } from './cell-labels.ts';
 import type { CellSummary } from './cell-summary.ts';
 import type { StoredRun } from './stored-run.ts';
 
-/** What all cells have in common, where it is not the default. */
+/** What all cells have in common. */
 export function describeCommon(summaries: readonly CellSummary[]): string {
   const cells = summaries.map(({ cell }) => cell);
   const varying = new Set(varyingAxes(cells));
   const common = AXIS_NAMES.filter((name) => !varying.has(name) && cells[0]![name] !== AXES[name].default);
-  return common.length === 0 ? 'defaults' : describeCell(cells[0]!, common);
+  const named = common.length === 0 ? '' : `${describeCell(cells[0]!, common)}; `;
+  return `${named}what is not named is the default`;
 }
 
 /** Machines and builds that runs are of, each once, with how many runs are theirs. */

@@ -17,10 +17,18 @@ const PAGE_AXIS: AxisName = 'destination-page';
 /** Axes that become lines of one plot, as long as there are colours; all others become plots of their own. */
 const SERIES_AXES: readonly AxisName[] = ['link', 'placement-page', 'rtt'];
 
+/** A cell where its page size is. */
+export interface PagePoint {
+  readonly pageBytes: number;
+  readonly summary: CellSummary;
+}
+
 /** A line: the cells that differ in their page size only. */
 export interface PageSeries {
   readonly label: string;
-  readonly points: readonly { readonly pageBytes: number; readonly summary: CellSummary }[];
+  /** From 1 on, the same in all plots. */
+  readonly color: number;
+  readonly points: readonly PagePoint[];
 }
 
 /** One plot. */
@@ -42,23 +50,31 @@ function groupBy(summaries: readonly CellSummary[], axes: readonly AxisName[]): 
   return groups;
 }
 
+function sizesOf(points: readonly PagePoint[]): number {
+  return new Set(points.map(({ pageBytes }) => pageBytes)).size;
+}
+
 /** The plots of cells: none where there is only one page size. */
 export function pagePanels(summaries: readonly CellSummary[]): PagePanel[] {
   const measured = summaries.filter(({ figures }) => (figures.p50?.median ?? 0) > 0);
-  if (new Set(measured.map(({ cell }) => cell[PAGE_AXIS])).size < 2) return [];
+  if (measured.length === 0) return [];
   const varying = varyingAxes(measured.map(({ cell }) => cell)).filter((name) => name !== PAGE_AXIS);
   let seriesAxes = SERIES_AXES.filter((name) => varying.includes(name));
   while (groupBy(measured, seriesAxes).size > MOST_SERIES) seriesAxes = seriesAxes.slice(0, -1);
   const panelAxes = varying.filter((name) => !seriesAxes.includes(name));
-  return [...groupBy(measured, panelAxes)].map(([title, group]) => ({
-    title,
-    series: [...groupBy(group, seriesAxes)].map(([label, cells]) => ({
-      label: label || 'stall',
-      points: cells
-        .map((summary) => ({ pageBytes: pageBytesOf(summary.cell), summary }))
-        .sort((a, b) => a.pageBytes - b.pageBytes),
-    })),
-  }));
+  const labels = [...groupBy(measured, seriesAxes).keys()];
+  return [...groupBy(measured, panelAxes)]
+    .map(([title, group]) => ({
+      title,
+      series: [...groupBy(group, seriesAxes)].map(([label, cells]) => ({
+        label: label || 'stall',
+        color: labels.indexOf(label) + 1,
+        points: cells
+          .map((summary) => ({ pageBytes: pageBytesOf(summary.cell), summary }))
+          .sort((a, b) => a.pageBytes - b.pageBytes),
+      })),
+    }))
+    .filter(({ series }) => sizesOf(series.flatMap(({ points }) => points)) > 1);
 }
 
 function path(points: readonly (readonly [number, number])[], className: string, color: number): Markup {
@@ -112,7 +128,7 @@ function describePoint(label: string, { cell, figures }: CellSummary): string {
   return `${label}, ${cell[PAGE_AXIS]}: p50 ${told(p50?.median)} (${range}), p99 ${told(p99?.median)}, floor ${told(floor?.median)}`;
 }
 
-function drawSeries({ label, points }: PageSeries, color: number, x: Scale, y: Scale): Markup[] {
+function drawSeries({ label, color, points }: PageSeries, x: Scale, y: Scale): Markup[] {
   const floors = points.flatMap(({ pageBytes, summary }) => {
     const floorNs = summary.figures.floor?.median ?? 0;
     return floorNs > 0 ? [[x.at(pageBytes), y.at(floorNs)] as const] : [];
@@ -149,8 +165,8 @@ function drawSeries({ label, points }: PageSeries, color: number, x: Scale, y: S
 }
 
 function legend(series: readonly PageSeries[]): Markup {
-  const entries = series.map(({ label }, index) =>
-    element('span', { class: 'entry' }, element('span', { class: `swatch back-${index + 1}` }), label),
+  const entries = series.map(({ label, color }) =>
+    element('span', { class: 'entry' }, element('span', { class: `swatch back-${color}` }), label),
   );
   const floor = element('span', { class: 'entry' }, element('span', { class: 'swatch dashed' }), 'its floor');
   return element('p', { class: 'legend' }, entries, floor);
@@ -186,7 +202,7 @@ export function pagePlots(summaries: readonly CellSummary[]): Markup[] {
           'aria-label': `stall by page size ${title}`,
         },
         axes(x, y),
-        series.map((one, index) => drawSeries(one, index + 1, x, y)),
+        series.map((one) => drawSeries(one, x, y)),
       ),
       legend(series),
     ),
