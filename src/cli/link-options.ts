@@ -7,7 +7,7 @@ import { type Arguments, badValue, type OptionTable } from './option-table.ts';
 export const LINK_OPTIONS = {
   link: {
     value: 'RATE[/RATE]',
-    doc: 'emulate a link of this rate: 10gbit, 2.5gbit, 100mbit, 500kbit; with two, to the destination and back (docs/link.md)',
+    doc: 'emulate a link of this rate: 10gbit, 2.5gbit, 100mbit; with two, to the destination and back (docs/link.md)',
   },
   rtt: {
     value: 'TIME',
@@ -34,8 +34,9 @@ export const FLOOR_OPTIONS = {
 
 const BITS = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 } as const;
 const NS = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 } as const;
+/** On a slower link one batch of the source takes so long that the peer seems to be silent. */
+const LEAST_BITS_PER_SECOND = 1e6;
 /** Beyond these no figure of a run would mean anything. */
-const LEAST_BITS_PER_SECOND = 1e4;
 const MOST_BITS_PER_SECOND = 1e12;
 const MOST_RTT_NS = 10e9;
 const LEAST_QUEUE_BYTES = 1500;
@@ -45,7 +46,7 @@ export function parseLinkRate(name: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kmgt]?)bit$/i.exec(text);
   const bits = match === null ? 0 : Number(match[1]) * BITS[match[2]!.toLowerCase() as keyof typeof BITS];
   if (bits >= LEAST_BITS_PER_SECOND && bits <= MOST_BITS_PER_SECOND) return bits / 8;
-  throw badValue(name, 'a rate such as 10gbit, 2.5gbit or 100mbit, from 10kbit to 1tbit', text);
+  throw badValue(name, 'a rate such as 10gbit, 2.5gbit or 100mbit, from 1mbit to 1tbit', text);
 }
 
 /** Reads a time as ns. @throws OptionError `bad-option-value` */
