@@ -25,9 +25,10 @@ export function columnAxes(cells: readonly Cell[]): AxisName[] {
   return axes.length > MOST_NAMED ? [] : axes;
 }
 
-/** Names for cells. Where they differ on many axes, what is not named is the default. */
+/** Names for cells. Of a single one, and of cells that differ on many axes, what is not named is the default. */
 export function labelCells(cells: readonly Cell[]): (cell: Cell) => string {
   const axes = varyingAxes(cells);
+  if (axes.length === 0) return (cell) => describeCell(cell);
   if (axes.length <= MOST_NAMED) return (cell) => describeCell(cell, axes);
   const isNamed = (cell: Cell, name: AxisName) => name === ALWAYS_NAMED || cell[name] !== AXES[name].default;
   return (cell) =>

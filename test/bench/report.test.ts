@@ -77,7 +77,7 @@ t.test('a link that was not carried is told, for its floors are too low', async 
   const slow = storedRun({ link: '10gbit' }, 1, { ...run, source: { ...run.source!, link: SOURCE.link } });
   t.match(
     reportTable(summariseCells([slow])),
-    /^LINK NOT CARRIED.*\n {2}all defaults: asked 10gbit, carried 8\.8 Gbit\/s in 1 of 1 runs$/m,
+    /^LINK NOT CARRIED.*\n {2}link 10gbit: asked 10gbit, carried 8\.8 Gbit\/s in 1 of 1 runs$/m,
   );
   t.notMatch(reportTable(summaries), 'NOT CARRIED');
 });
