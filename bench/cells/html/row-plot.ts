@@ -7,8 +7,8 @@ import { element, type Markup } from './markup.ts';
 import { logScale, type Scale } from './scale.ts';
 
 const WIDTH = 980;
-const LABEL_WIDTH = 400;
-const LABEL_LENGTH = 62;
+const LABEL_WIDTH = 420;
+const LABEL_LENGTH = 60;
 const ROW_HEIGHT = 26;
 const TOP = 8;
 const BOTTOM = 44;

@@ -27,7 +27,7 @@ table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:4px 8px;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap;vertical-align:middle}
 thead th{color:var(--soft);font-weight:600;white-space:normal;vertical-align:bottom}tbody th{font-weight:400}
 .number{text-align:right}.wide{width:100%;min-width:320px}
-figure{margin:14px 0;display:inline-block;max-width:100%;vertical-align:top}figure.small{margin:0}
+figure{margin:14px 0;display:inline-block;width:540px;max-width:100%;vertical-align:top}figure.small{margin:0;width:auto}
 svg{display:block;max-width:100%;height:auto}.scroll svg{max-width:none}
 .grid-of-plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:18px 16px}
 .grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}
