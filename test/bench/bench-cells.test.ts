@@ -159,7 +159,7 @@ t.test('what cannot be run is said before anything is', async (t) => {
     /^bench: no cell is left$/m,
   );
   const listed = await runBench('run', path, '--list');
-  t.strictSame([listed.exitCode, listed.stdout], [0, 'ram 1024G\n']);
+  t.strictSame([listed.exitCode, listed.stdout], [0, 'ram 1T\n']);
   const shard = await runBench('run', path, '--shard', '3/2');
   t.match([shard.exitCode, shard.stderr], [2, /^bench: --shard: expected I\/N/]);
   const none = await runBench('run');
