@@ -1,5 +1,6 @@
 // `bench report` and `bench compare`: what the kept runs say.
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Arguments, CommandHelp } from '../../src/cli/option-table.ts';
 import { EXIT } from '../../src/cli/output.ts';
 import { cellKey } from './cell-key.ts';
@@ -21,11 +22,11 @@ export const REPORT_HELP = {
   options: {
     matrix: { value: 'FILE', doc: 'only the cells of this matrix, in its order' },
     csv: { value: 'FILE', doc: 'also write all figures as CSV' },
-    html: { value: 'FILE', doc: 'also write one self-contained page with plots' },
+    html: { value: 'FILE', doc: 'where to write the page with plots (default DIR/report.html)' },
     help: { short: 'h', doc: 'print this help' },
   },
   examples: [
-    { doc: 'a table, and a page', command: 'npm run bench -- report --html report.html' },
+    { doc: 'a table, and the page results/report.html', command: 'npm run bench -- report' },
     { doc: 'one matrix of several', command: 'npm run bench -- report --matrix bench/matrices/quick.json' },
   ],
 } as const satisfies CommandHelp;
@@ -75,13 +76,13 @@ export function reportCommand(args: Arguments): number {
     title = matrix.title;
   }
   process.stdout.write(`${reportTable(summaries)}\n`);
-  const files = { csv: () => reportCsv(summaries), html: () => reportHtml(summaries, title) };
-  for (const [option, content] of Object.entries(files)) {
-    const path = args.text(option);
-    if (path === undefined) continue;
-    writeFileSync(path, content());
+  const write = (path: string, content: string): void => {
+    writeFileSync(path, content);
     process.stderr.write(`bench: wrote ${path}\n`);
-  }
+  };
+  const csvPath = args.text('csv');
+  if (csvPath !== undefined) write(csvPath, reportCsv(summaries));
+  write(args.text('html') ?? join(directory, 'report.html'), reportHtml(summaries, title));
   return EXIT.COMPLETED;
 }
 
