@@ -77,7 +77,11 @@ export function reportCommand(args: Arguments): number {
   }
   process.stdout.write(`${reportTable(summaries)}\n`);
   const write = (path: string, content: string): void => {
-    writeFileSync(path, content);
+    try {
+      writeFileSync(path, content);
+    } catch (error) {
+      throw new MatrixError((error as Error).message);
+    }
     process.stderr.write(`bench: wrote ${path}\n`);
   };
   const csvPath = args.text('csv');

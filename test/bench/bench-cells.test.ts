@@ -48,6 +48,9 @@ t.test('two cells, twice: the second time nothing is left to do', async (t) => {
   t.equal(readFileSync(csv, 'utf8').split('\r\n').length, 4);
   t.match(readFileSync(`${results}/report.html`, 'utf8'), '<title>small</title>');
 
+  const unwritable = await runBench('report', results, '--html', `${directory}/none/x.html`);
+  t.match([unwritable.exitCode, unwritable.stderr], [2, /^bench: ENOENT.*none\/x\.html/m]);
+
   const compared = await runBench('compare', results, results);
   t.equal(compared.exitCode, 0, compared.stderr);
   t.match(compared.stdout, /^\| destination-page 2M +\| +1, 1 \| 1\.00 \(1\.00\.\.1\.00\) \|/m);
