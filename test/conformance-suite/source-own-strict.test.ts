@@ -6,9 +6,9 @@ t.test('our source, profile strict', { timeout: 600_000 }, async (t) => {
   const profile = 'strict';
   const options = { commands: ownSource(profile), profile, blocks: OWN_BLOCKS, timeoutMs: 20_000 } as const;
   checkResults(t, await runSourceSuite(t, options), {
-    // It has neither recovery nor a preempt channel; S41 is of profile 10.x.
-    notRun: ['S36', 'S37', 'S40', 'S41', 'S42'],
+    // It has no recovery; S41 is of profile 10.x.
+    notRun: ['S36', 'S37', 'S41'],
     unobservable: ['S16', 'S44'],
-    obstacles: [/--variant (recover|preempt)=/],
+    obstacles: [/--variant recover=/],
   });
 });

@@ -31,6 +31,7 @@ export function ownSource(profile: Profile): Commands {
     usual: `${source} ${guest} ${slow} ${ram('4K')}`,
     precopy: `${source} ${guest} --postcopy-after never ${ram('4K')}`,
     huge: `${source} ${guest} ${slow} ${ram('64K')}`,
+    preempt: `${source} ${guest} ${slow} ${ram('64K')} --postcopy-preempt`,
     hash: `${source} ${guest} ${slow} ${ram('64K')} --mmu hash --guest-page 64K`,
   };
 }
