@@ -62,8 +62,12 @@ export class FlightWindow {
     return this.windowBytes / PINGS_PER_WINDOW;
   }
 
-  /** Whether so much is under way that the background has to wait. */
+  /**
+   * Whether so much is under way that the background has to wait. Never without a PING to wait for: a window that has
+   * become smaller may be full of bytes that none has followed yet.
+   */
   get isFull(): boolean {
+    if (this.#unanswered.length === 0) return false;
     return this.#sentBytes - this.#answeredBytes >= this.windowBytes;
   }
 

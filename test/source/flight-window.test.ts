@@ -22,6 +22,7 @@ function push(
   };
   while (sentBytes < totalBytes) {
     while (pongs.length > 0 && (pongs[0]!.atNs <= nowNs || window.isFull)) answer();
+    if (window.isFull) throw new Error('it waits for a PONG, and no PING is unanswered');
     const batch = Math.min(window.batchBytes, 512 * KIB);
     window.onSent(batch);
     sentBytes += batch;
