@@ -32,7 +32,9 @@ function push(
       pongs.push({ atNs: linkFreeNs + link.roundTripNs, value: window.ping(nowNs), sentBytes });
     nowNs += 1000;
   }
-  return { mostUnderWay, elapsedNs: Math.max(nowNs, linkFreeNs) };
+  const elapsedNs = Math.max(nowNs, linkFreeNs);
+  while (pongs.length > 0) answer();
+  return { mostUnderWay, elapsedNs };
 }
 
 t.test('a PING is due after a quarter of the window, and its PONG makes room again', async (t) => {
@@ -44,7 +46,11 @@ t.test('a PING is due after a quarter of the window, and its PONG makes room aga
   t.equal(window.isPingDue, true);
   t.equal(window.ping(0), 0x100);
   t.equal(window.isPingDue, false);
-  window.onSent(192 * KIB);
+  for (const value of [0x101, 0x102, 0x103]) {
+    t.equal(window.isFull, false);
+    window.onSent(64 * KIB);
+    t.equal(window.ping(0), value);
+  }
   t.equal(window.isFull, true);
   t.equal(window.onPong(0x100, 10), true);
   t.equal(window.isFull, false);
@@ -70,6 +76,18 @@ t.test(
     t.equal(window.isFull, true, 'an older PONG takes nothing back and gives nothing more');
   },
 );
+
+t.test('a window that has shrunk is not full of bytes that no PING has followed', async (t) => {
+  const window = new FlightWindow('auto');
+  window.onRoundTrip(100_000);
+  window.onSent(window.batchBytes);
+  const value = window.ping(0);
+  window.onSent(window.batchBytes - 1);
+  window.onPong(value, 1e9);
+  t.equal(window.windowBytes, LEAST_FLIGHT_BYTES, 'a slow link');
+  t.equal(window.isFull, false, 'or it would wait for ever');
+  t.equal(window.isPingDue, true);
+});
 
 t.test('unbounded is never full and asks for no PING', async (t) => {
   const window = new FlightWindow('unbounded');
