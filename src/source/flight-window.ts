@@ -4,12 +4,12 @@
 const FIRST_VALUE = 0x100;
 const VALUE_COUNT = 0x1000_0000;
 /** Until something is known of the link. */
-const INITIAL_BYTES = 512 * 1024;
+const INITIAL_BYTES = 1024 * 1024;
 /** The smallest window: less would be a PING for a few pages each. */
 export const LEAST_FLIGHT_BYTES = 64 * 1024;
 const MOST_BYTES = 64 * 1024 * 1024;
 /** A window has to last for so long beside the round trips, while a PONG waits for a thread to take it. */
-const SLACK_NS = 300_000;
+const SLACK_NS = 800_000;
 /** Round trips that a window covers: one to fill the link, one more because PONGs come in bunches. */
 const ROUND_TRIPS = 2;
 /** PINGs in a window: few enough to cost nothing, enough that the channel never runs dry between two PONGs. */

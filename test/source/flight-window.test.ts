@@ -111,7 +111,7 @@ t.test('auto follows the link: enough to fill it, and no queue of milliseconds',
     const share = (512 * MIB) / link.bytesPerNs / elapsedNs;
     t.ok(share > 0.9, `${link.name}: ${(share * 100).toFixed(0)} % of the link`);
     const queueNs = window.windowBytes / link.bytesPerNs - link.roundTripNs;
-    t.ok(queueNs < link.roundTripNs + 700_000, `${link.name}: ${(queueNs / 1e6).toFixed(2)} ms of queue`);
+    t.ok(queueNs < link.roundTripNs + 1_200_000, `${link.name}: ${(queueNs / 1e6).toFixed(2)} ms of queue`);
   }
 });
 
