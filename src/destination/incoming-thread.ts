@@ -1,5 +1,4 @@
 // Thread that drives an incoming migration: owns the channels, decodes, places, and answers.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
@@ -120,7 +119,6 @@ function readMain(from: Channel): void {
       lastBytesMs = performance.now();
       rate.add(end - start, monotonicNs());
       take(() => migration.push(input, start, end));
-      return preemptChannel === undefined ? undefined : nextTurn();
     },
     end() {
       closed();
