@@ -27,7 +27,25 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   ],
   pages: { precopy: 1024, postcopyBackground: 262_144, requested: 262_145, zero: 17, duplicate: null },
   bytes: { wire: 2_154_000_000, discarded: 2 ** 31, amplified: null },
-  collapses: { count: 2, totalNs: 41_000, maxNs: 22_000, brokenCount: 0 },
+  collapses: {
+    count: 2,
+    totalNs: 41_000,
+    maxNs: 22_000,
+    inPiecesTotalNs: 900_000_000,
+    inPiecesMaxNs: 600_000_000,
+    brokenCount: 0,
+    steps: [
+      {
+        pageBytes: 2 ** 21,
+        count: 1024,
+        totalNs: 10_000_000,
+        maxNs: 11_000,
+        inPiecesTotalNs: 512_000_000,
+        inPiecesMaxNs: 40_000_000,
+        brokenCount: 1,
+      },
+    ],
+  },
   times: {
     totalNs: 1_912_000_000,
     downtimeNs: 8_250_000,
