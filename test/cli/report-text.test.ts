@@ -124,6 +124,8 @@ t.test('a source that failed, line by line', async (t) => {
     '  none: 3 of 7 requests found their page sent (hits)',
     '  pull only for 1.20 s, then the rest was pushed',
     '  background waited 12.0 ms for requests, at most 3.40 ms at a time',
+    '  the rest of a requested host page first: 2 host pages',
+    '  pieces of 2 MiB: 1024, 9 of them interrupted by a request',
     '',
     'Machinery of the emulation',
     '  not calibrated',
