@@ -1,4 +1,5 @@
 // The figures of a run that tables, CSV, plots and comparisons show, each declared once.
+import type { CollapseCounts } from '../../src/telemetry/result.ts';
 import type { StallSummary } from '../../src/telemetry/stalls.ts';
 import type { CellRun } from './stored-run.ts';
 
@@ -43,6 +44,12 @@ function underFloor(run: CellRun): number | null {
   return stalls(run)?.perBlock.reduce((sum, block) => sum + block.underFloor, 0) ?? null;
 }
 
+/** For how long a page that was collapsed had been in pieces. */
+function meanInPiecesNs(collapses: CollapseCounts | undefined): number | null {
+  if (collapses === undefined || collapses.count === 0) return null;
+  return collapses.inPiecesTotalNs / collapses.count;
+}
+
 /** All figures by name. The names are columns of the CSV. */
 export const FIGURES = {
   p50: { title: 'stall p50', unit: 'ns', of: (run) => stalls(run)?.p50Ns ?? null },
@@ -77,6 +84,16 @@ export const FIGURES = {
     title: 'pages pushed and not touched',
     unit: 'count',
     of: ({ destination }) => destination?.push?.pushedUntouched ?? null,
+  },
+  inPieces: {
+    title: 'host page in pieces, mean',
+    unit: 'ns',
+    of: ({ destination }) => meanInPiecesNs(destination?.collapses),
+  },
+  inPiecesBetween: {
+    title: 'page of collapse-at in pieces, mean',
+    unit: 'ns',
+    of: ({ destination }) => meanInPiecesNs(destination?.collapses?.steps[0]),
   },
   sourceCpu: {
     title: 'CPU of the source',

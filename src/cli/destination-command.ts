@@ -8,6 +8,7 @@ import { MAX_VCPUS } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
 import { forwardStreams } from '../recording/recording-reader.ts';
 import { parseUri } from '../transport/uri.ts';
+import { parseCollapses } from './collapse-options.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, parseBlockPages, VGA_VRAM } from './common-options.ts';
 import { FLOOR_OPTIONS, floorOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
@@ -42,6 +43,11 @@ export const DESTINATION_HELP = {
       doc: 'with --placement-page: how long a collapse holds up the channel, in microseconds',
       default: '0',
     },
+    'collapse-at': {
+      value: 'SIZE[=US]',
+      multiple: true,
+      doc: 'with --placement-page: also collapse pieces into pages of this size on the way to the host page, which takes US microseconds (those of --collapse-cost without); may be repeated',
+    },
     'mem-prealloc': { doc: 'commit all RAM beforehand: with --block before listening, else at the RAM list' },
     smp: {
       value: 'N',
@@ -70,6 +76,11 @@ export const DESTINATION_HELP = {
     {
       doc: 'onto 1 GiB host pages, but let each 4 KiB of them be used as soon as it is there',
       command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G --placement-page 4K',
+    },
+    {
+      doc: 'the same, collapsed at 2 MiB first, for a source with --push-piece 2M: 4 KiB on demand, 2 MiB in the background',
+      command:
+        'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G --placement-page 4K --collapse-at 2M',
     },
     {
       doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
@@ -119,7 +130,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
   }
   if (args.has('block')) args.refuse(['host-page', 'block-page'], 'where --block gives the layout');
   if (args.has('no-verify')) args.refuse(['ram-image'], 'with --no-verify');
-  if (!args.has('placement-page')) args.refuse(['collapse-cost'], 'without --placement-page');
+  if (!args.has('placement-page')) args.refuse(['collapse-cost', 'collapse-at'], 'without --placement-page');
   if (!args.has('json')) args.refuse(['faults'], 'without --json');
   if (args.text('touch') !== 'random') args.refuse(['touch-seed'], 'without --touch random');
 }
@@ -133,14 +144,17 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
   const origin = parseOrigin(args);
   refuseWithoutEffect(args, origin);
   const layout = args.texts('block').map(parseBlock);
+  const hostPageBytes = args.pageBytes('host-page');
+  const hostPageByName = new Map([[VGA_VRAM.name, VGA_VRAM.hostPageBytes], ...parseBlockPages(args)]);
+  const pages = layout.length > 0 ? [] : [hostPageBytes, ...hostPageByName.values()];
   return {
     origin,
     profile: args.choice('profile', PROFILES),
     machine: args.text('machine'),
-    hostPageBytes: args.pageBytes('host-page'),
-    hostPageByName: new Map([[VGA_VRAM.name, VGA_VRAM.hostPageBytes], ...parseBlockPages(args)]),
+    hostPageBytes,
+    hostPageByName,
     placementBytes: args.has('placement-page') ? args.pageBytes('placement-page') : undefined,
-    collapseNs: args.integer('collapse-cost', 0) * 1000,
+    ...parseCollapses(args, [...layout.map((spec) => spec.hostPageBytes), ...pages]),
     layout: layout.length === 0 ? undefined : layout,
     acceptsUnknownDevices: !args.has('refuse-unknown-devices'),
     negotiate: !args.has('no-negotiate'),

@@ -118,6 +118,10 @@ export const SOURCE_HELP = {
       command: 'postcopy source --migrate tcp:127.0.0.1:4444 --push bubble-4',
     },
     {
+      doc: '4 KiB on demand and 2 MiB in the background, to a destination with --placement-page 4K --collapse-at 2M',
+      command: 'postcopy source --migrate tcp:127.0.0.1:4444 -m 2G --host-page 16M --push-piece 2M',
+    },
+    {
       doc: 'the page accesses of a real program',
       command: 'postcopy source --migrate unix:/tmp/m --guest trace --trace examples/traces/sqlite3.trace.gz',
     },

@@ -6,6 +6,7 @@ import type { CollapseResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
 import type { LoadItem } from './incoming-effects.ts';
+import type { CollapseStep } from './ram-tally.ts';
 
 /** Where the stream comes from: a source that connects, or recorded files. */
 export type IncomingOrigin =
@@ -25,6 +26,8 @@ export interface ReceiveOptions {
   readonly placementBytes: number | undefined;
   /** How long the collapse of a host page that was placed in pieces is to take, in ns. */
   readonly collapseNs: number;
+  /** Sizes that its pieces are collapsed into before, in ascending order; without it none. */
+  readonly collapseSteps?: readonly CollapseStep[];
   /** The whole layout; undefined learns it from the stream. */
   readonly layout: readonly RamBlockSpec[] | undefined;
   /** Whether the kernel is to commit all RAM when it is made: at once with a given layout, else at the RAM list. */

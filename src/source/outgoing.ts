@@ -355,6 +355,7 @@ export class OutgoingMigration {
     return this.#ram.blocks.map((ram, index) => ({
       ram,
       placementPageBytes: this.placements[index]!.placementPageBytes,
+      hostPageBytes: this.placements[index]!.destinationHostPageBytes,
     }));
   }
 

@@ -84,15 +84,24 @@ export interface GuestAtSource {
   readonly accessesSince: number;
 }
 
-/** Host pages of a destination that places them in pieces. */
-export interface CollapseResult {
-  /** Host pages whose last piece came after the switchover, and which were collapsed into one then. */
+/** Collapses into pages of one size. */
+export interface CollapseCounts {
+  /** Pages whose last piece came after the switchover, and which were collapsed into one then. */
   readonly count: number;
   /** What the collapses took, all and the longest. */
   readonly totalNs: number;
   readonly maxNs: number;
-  /** Host pages that were still in pieces at the end. */
+  /** For how long these pages were in pieces, all together and the longest: from the first piece after the switchover to the last. */
+  readonly inPiecesTotalNs: number;
+  readonly inPiecesMaxNs: number;
+  /** Pages that were still in pieces at the end. */
   readonly brokenCount: number;
+}
+
+/** Host pages of a destination that places them in pieces. */
+export interface CollapseResult extends CollapseCounts {
+  /** The sizes in between that pieces were collapsed into first, in ascending order; empty without such. */
+  readonly steps: readonly (CollapseCounts & { readonly pageBytes: number })[];
 }
 
 /** What touched all RAM in postcopy, where that was asked for. */
