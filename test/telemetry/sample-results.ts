@@ -27,6 +27,13 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   ],
   pages: { precopy: 1024, postcopyBackground: 262_144, requested: 262_145, zero: 17, duplicate: null },
   bytes: { wire: 2_154_000_000, discarded: 2 ** 31, amplified: null },
+  pagesOverTime: {
+    totalPages: 400,
+    elapsedNs: [5e6, 600e6, 620e6, 1000e6, 1912e6],
+    present: [0, 100, 50, 200, 400],
+    background: [0, 0, 0, 120, 300],
+    requested: [0, 0, 0, 30, 50],
+  },
   collapses: { count: 2, totalNs: 41_000, maxNs: 22_000, brokenCount: 0 },
   times: {
     totalNs: 1_912_000_000,
@@ -158,10 +165,10 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   guest: { mmu: 'radix', largestPageBytes: 2 ** 24, vcpus: [{ index: 0, program: 'zipf', count: 123_456 }] },
 };
 
-const { collapses: _collapses, ...COMMON } = DESTINATION;
+const { collapses: _collapses, pagesOverTime: _pages, ...COMMON } = DESTINATION;
 
 /** A source that failed, after two passes. */
-export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses'>> = {
+export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses' | 'pagesOverTime'>> = {
   ...COMMON,
   status: 'failed',
   role: 'source',
