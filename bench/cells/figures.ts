@@ -6,7 +6,7 @@ import type { CellRun } from './stored-run.ts';
 /** One figure of a run. */
 export interface Figure {
   readonly title: string;
-  readonly unit: 'ns' | 'count' | 'bytes' | 'bytes/s' | 's';
+  readonly unit: 'ns' | 'count' | 'percent' | 'bytes' | 'bytes/s' | 's';
   /** `null` where a run does not have it. */
   readonly of: (run: CellRun) => number | null;
 }
@@ -50,13 +50,23 @@ function meanInPiecesNs(collapses: CollapseCounts | undefined): number | null {
   return collapses.inPiecesTotalNs / collapses.count;
 }
 
+/** Of the host pages that a vCPU touched after the switchover: those that it had to wait for, in percent. */
+function faultShare({ destination }: CellRun): number | null {
+  const push = destination?.push ?? null;
+  if (push === null || push.faultedHostPages === null || push.pushedTouched === null) return null;
+  const touched = push.faultedHostPages + push.pushedTouched;
+  return touched === 0 ? null : (push.faultedHostPages / touched) * 100;
+}
+
 /** All figures by name. The names are columns of the CSV. */
 export const FIGURES = {
   p50: { title: 'stall p50', unit: 'ns', of: (run) => stalls(run)?.p50Ns ?? null },
   p99: { title: 'stall p99', unit: 'ns', of: (run) => stalls(run)?.p99Ns ?? null },
+  mean: { title: 'stall mean', unit: 'ns', of: (run) => stalls(run)?.meanNs ?? null },
   max: { title: 'stall max', unit: 'ns', of: (run) => stalls(run)?.maxNs ?? null },
   floor: { title: 'floor of one', unit: 'ns', of: floorNs },
   faults: { title: 'faults', unit: 'count', of: (run) => stalls(run)?.count ?? null },
+  faultShare: { title: 'touched pages that faulted', unit: 'percent', of: faultShare },
   totalStall: { title: 'total stall', unit: 'ns', of: (run) => stalls(run)?.totalNs ?? null },
   totalFloor: { title: 'total floor', unit: 'ns', of: floorTotalNs },
   underFloor: { title: 'stalls under the floor', unit: 'count', of: underFloor },

@@ -5,6 +5,7 @@ import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
+import { LEAST_INTERVAL_NS, PagesOverTimeSeries } from '../telemetry/pages-over-time.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
@@ -39,6 +40,7 @@ let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
 let recording: EndpointRecording | undefined;
 let rate = new WireRate(monotonicNs());
+const pagesOverTime = new PagesOverTimeSeries();
 let connectedNs = monotonicNs();
 let listenNs: number | null = null;
 let lastBytesMs = performance.now();
@@ -238,6 +240,14 @@ function postProgress(): void {
   });
 }
 
+/** Notes how many pages are present; the last point is of the end, due or not. */
+function samplePages(isLast = false): void {
+  const { tally } = migration;
+  const elapsedNs = monotonicNs() - connectedNs;
+  if (tally === undefined || !(isLast || pagesOverTime.isDue(elapsedNs))) return;
+  pagesOverTime.add(elapsedNs, tally.presentPages);
+}
+
 /** Says why to a source that can read it, then reads on until it has closed. */
 async function leave(error: unknown): Promise<void> {
   hasLeft = true;
@@ -271,6 +281,8 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   // One that never comes is no error: nothing was asked for then.
   if (awaitsLatePreempt()) acceptLatePreempt(listener!).catch(() => undefined);
   const error = await settled;
+  clearInterval(sampling);
+  samplePages(true);
   listener?.close();
   clearInterval(silence);
   if (error !== undefined) throw error;
@@ -310,6 +322,7 @@ function report(
     },
     pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
     ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
+    ...(tally === undefined ? {} : { pagesOverTime: pagesOverTime.columns(tally.totalPages) }),
     wireBytes: rate.totalBytes,
     connectedNs,
     listenNs,
@@ -336,6 +349,7 @@ parentPort!.on('message', (message: ToIncomingThread) => {
 });
 
 const progress = setInterval(postProgress, PROGRESS_MS);
+const sampling = setInterval(samplePages, LEAST_INTERVAL_NS / 1e6);
 try {
   const replay = await migrate();
   finish(report('completed', replay?.replies(), undefined));
@@ -353,4 +367,5 @@ try {
   finish(report(status, replies, error));
 }
 clearInterval(progress);
+clearInterval(sampling);
 parentPort!.close();

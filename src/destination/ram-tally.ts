@@ -4,6 +4,7 @@ import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock, RamImage } from '../machine/ram-block.ts';
 import { SharedBitmap } from '../machine/shared-bitmap.ts';
 import { hex } from '../protocol/bytes.ts';
+import type { PresentPages } from '../telemetry/pages-over-time.ts';
 import type { CollapseCounts, CollapseResult } from '../telemetry/result.ts';
 import { BrokenPages, type Collapse } from './broken-pages.ts';
 
@@ -104,6 +105,20 @@ export class RamTally {
   /** Whether every host page is present. */
   get isWhole(): boolean {
     return this.blocks.every((block) => block.missingCount === 0);
+  }
+
+  get totalPages(): number {
+    return this.blocks.reduce((sum, { ram }) => sum + ram.targetPageCount, 0);
+  }
+
+  /** Target pages whose host page is present. */
+  get presentPages(): PresentPages {
+    const missing = this.blocks.reduce((sum, block) => sum + block.missingCount * block.pagesPerHostPage, 0);
+    return {
+      present: this.totalPages - missing,
+      background: this.backgroundPages,
+      requested: this.requestedPages,
+    };
   }
 
   /** What became of host pages that are placed in pieces; undefined if none are. */

@@ -260,6 +260,7 @@ export class Destination {
         floorNs: floorOf(this.#options.floor, peak),
       }),
       ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
+      ...(report.pagesOverTime === undefined ? {} : { pagesOverTime: report.pagesOverTime }),
       ...this.#touchResult(),
       ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
       machinery,

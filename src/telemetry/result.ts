@@ -3,6 +3,7 @@ import type { ErrorRecord } from '../errors.ts';
 import type { Calibration } from './calibrate.ts';
 import type { PassEstimate } from './expected-downtime.ts';
 import type { LinkResult } from './link-result.ts';
+import type { PagesOverTime } from './pages-over-time.ts';
 import type { PushResult } from './push-result.ts';
 import type { FaultRecord, StallSummary } from './stalls.ts';
 
@@ -145,6 +146,8 @@ export interface MigrationResult {
   readonly stalls: StallSummary | null;
   /** Only at a destination that places host pages in pieces. */
   readonly collapses?: CollapseResult;
+  /** Only at a destination that learned of the RAM. */
+  readonly pagesOverTime?: PagesOverTime;
   /** Only at a destination that was told to touch all RAM. */
   readonly touch?: TouchResult;
   /** Each fault, in order of time, where they were asked for. */

@@ -46,6 +46,13 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
       },
     ],
   },
+  pagesOverTime: {
+    totalPages: 400,
+    elapsedNs: [5e6, 600e6, 620e6, 1000e6, 1912e6],
+    present: [0, 100, 50, 200, 400],
+    background: [0, 0, 0, 120, 300],
+    requested: [0, 0, 0, 30, 50],
+  },
   times: {
     totalNs: 1_912_000_000,
     downtimeNs: 8_250_000,
@@ -180,10 +187,10 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   guest: { mmu: 'radix', largestPageBytes: 2 ** 24, vcpus: [{ index: 0, program: 'zipf', count: 123_456 }] },
 };
 
-const { collapses: _collapses, ...COMMON } = DESTINATION;
+const { collapses: _collapses, pagesOverTime: _pages, ...COMMON } = DESTINATION;
 
 /** A source that failed, after two passes. */
-export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses'>> = {
+export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses' | 'pagesOverTime'>> = {
   ...COMMON,
   status: 'failed',
   role: 'source',
