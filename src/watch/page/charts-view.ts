@@ -1,0 +1,106 @@
+// The three charts over time, with the figures of the moment beside their titles.
+import type { PassFrame, RatesFrame } from '../model/frame.ts';
+import { bytesText, countText, durationText, rateText } from '../model/quantities.ts';
+import type { EndModel, RunModel } from '../model/run-model.ts';
+import { lastAt } from '../model/time-order.ts';
+import { byId, setText } from './elements.ts';
+import type { Palette } from './palette.ts';
+import type { Moment } from './session.ts';
+import { type Series, TimeChart } from './time-chart.ts';
+
+/** What the source sends is told by the source; by the destination as it comes, where that alone is joined. */
+export function ratesEnd(run: RunModel): EndModel {
+  return run.ends.source.rates.length > 0 ? run.ends.source : run.ends.destination;
+}
+
+function perSecond(pick: (rates: RatesFrame) => number): (rates: RatesFrame) => number | null {
+  return (rates) => (rates.intervalNs > 0 ? pick(rates) / (rates.intervalNs / 1e9) : null);
+}
+
+/** Bytes the guest dirtied in a second of a pass. */
+function dirtyRate(pass: PassFrame, before: { readonly at: number } | undefined): number | null {
+  return before === undefined || pass.at <= before.at
+    ? null
+    : pass.dirtyBytes / ((pass.at - before.at) / 1e9);
+}
+
+/** The charts. */
+export class ChartsView {
+  readonly #throughput: TimeChart;
+  readonly #dirty: TimeChart;
+  readonly #faults: TimeChart;
+
+  constructor(palette: Palette) {
+    const canvas = (id: string): HTMLCanvasElement => byId<HTMLCanvasElement>(id);
+    this.#throughput = new TimeChart(canvas('throughput'), palette, { left: rateText });
+    this.#dirty = new TimeChart(canvas('dirty'), palette, { left: bytesText, right: durationText });
+    this.#faults = new TimeChart(canvas('faults'), palette, { left: (value) => `${countText(value)} /s` });
+  }
+
+  /** Draws all three. */
+  draw(moment: Moment): void {
+    const { run, at } = moment;
+    const { rates } = ratesEnd(run);
+    this.#drawThroughput(moment, rates, lastAt(rates, at));
+    this.#drawDirty(moment);
+    const faulting = run.ends.destination.rates;
+    const faults = perSecond((frame) => frame.faults);
+    this.#faults.draw(moment, [
+      { color: 'requested', items: faulting, value: faults, form: 'area' } satisfies Series<RatesFrame>,
+    ]);
+    const now = lastAt(faulting, at);
+    const open = now?.requestsOpen ?? 0;
+    setText(
+      byId('faults-figure'),
+      now === undefined ? '' : `${countText(faults(now))} /s${open > 0 ? ` · ${countText(open)} open` : ''}`,
+    );
+  }
+
+  #drawThroughput(moment: Moment, rates: readonly RatesFrame[], now: RatesFrame | undefined): void {
+    const series = (color: string, pick: (frame: RatesFrame) => number): Series<RatesFrame> => {
+      return { color, items: rates, value: perSecond(pick), form: 'area' };
+    };
+    this.#throughput.draw(moment, [
+      series('precopy', (frame) => frame.precopy),
+      series('push', (frame) => frame.background),
+      series('request', (frame) => frame.urgent),
+    ]);
+    if (now === undefined) return;
+    const rate = (pick: (frame: RatesFrame) => number): string => rateText(perSecond(pick)(now));
+    const isPostcopy = now.background + now.urgent > 0;
+    const words = isPostcopy
+      ? `background ${rate((frame) => frame.background)} · urgent ${rate((frame) => frame.urgent)}`
+      : `precopy ${rate((frame) => frame.precopy)}`;
+    setText(byId('throughput-figure'), words);
+  }
+
+  #drawDirty(moment: Moment): void {
+    const { source } = moment.run.ends;
+    const passes = { items: source.passes, form: 'step', scale: 'right' } as const;
+    this.#dirty.draw(moment, [
+      {
+        color: 'precopy',
+        items: source.rates,
+        value: (frame) => frame.dirty,
+        form: 'area',
+      } satisfies Series<RatesFrame>,
+      { ...passes, color: 'soft', value: (pass) => pass.expectedDowntimeOld } satisfies Series<PassFrame>,
+      { ...passes, color: 'request', value: (pass) => pass.expectedDowntimeNew } satisfies Series<PassFrame>,
+    ]);
+    const left = lastAt(source.rates, moment.at);
+    const pass = lastAt(source.passes, moment.at);
+    const words = left === undefined ? [] : [bytesText(left.dirty)];
+    if (pass !== undefined) {
+      const before =
+        source.passes[source.passes.indexOf(pass) - 1] ??
+        source.states.find(({ state }) => state === 'active');
+      words.push(`dirty ${rateText(dirtyRate(pass, before))}`);
+      words.push(
+        `downtime ${durationText(pass.expectedDowntimeNew)}, old ${durationText(pass.expectedDowntimeOld)}`,
+      );
+    }
+    setText(byId('dirty-figure'), words.join(' · '));
+    byId('dirty-figure').title =
+      'Dirty rate of the last pass; expected downtime as QEMU reckons it since 3.0, and before';
+  }
+}
