@@ -95,7 +95,7 @@ async function runStep(
     ['--incoming', address, ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
-      else if (event.phase === 'hash' || event.phase === 'verify')
+      else if (event.kind === 'progress' && (event.phase === 'hash' || event.phase === 'verify'))
         output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
   );

@@ -19,6 +19,7 @@ const EXIT_BY_STATUS: Readonly<Record<MigrationStatus, number>> = {
 /** What a command tells the demo that started it. */
 export type ChildEvent =
   | { readonly kind: 'listening'; readonly uri: string }
+  | { readonly kind: 'feed'; readonly url: string }
   | ({ readonly kind: 'progress' } & ProgressState);
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -56,6 +57,13 @@ export class Output {
         if (process.stderr.isTTY) this.line(message);
       },
     };
+  }
+
+  /** Says where the feed is served. */
+  feed(url: string): void {
+    this.#tellParent({ kind: 'feed', url });
+    this.log.info({ url }, 'feed');
+    this.line(`feed on ${url}`);
   }
 
   /** Shows progress here, or to the parent. */
