@@ -19,6 +19,8 @@ import { FLOOR_OPTIONS, floorOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
 import { joinEvents, serveFeed } from './serve-feed.ts';
+import { watchOf } from './serve-watch.ts';
+import { WATCH_OPTION, WATCH_PEER_OPTION } from './watch-options.ts';
 
 /** Help and options of `postcopy destination`. */
 export const DESTINATION_HELP = {
@@ -68,6 +70,8 @@ export const DESTINATION_HELP = {
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
     ...FEED_OPTIONS,
+    ...WATCH_OPTION,
+    ...WATCH_PEER_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [
@@ -172,19 +176,21 @@ export async function destinationCommand(args: Arguments): Promise<number> {
   const output = new Output('destination', args);
   const plan = feedPlanOf(args, 'destination');
   let destination: Destination | undefined;
-  let isInterrupted = false;
+  const interrupted = new AbortController();
   const stopListening = output.onInterrupt(() => {
-    isInterrupted = true;
+    interrupted.abort();
     destination?.cancel();
   });
   const feed = plan && new DestinationFeed(plan);
   if (feed !== undefined) options = { ...options, isWatched: true };
   const server = feed && (await serveFeed(plan!, feed, output));
+  const watch = server && (await watchOf(args, 'destination', server.url, output));
   // A port that was chosen once is kept: a source that comes again knows no other.
   const onListening = (uri: string): void => {
     options = { ...options, origin: { kind: 'listen', uri: parseUri(uri) } };
   };
   try {
+    let exitCode: number;
     for (;;) {
       const events = joinEvents<DestinationEvents>({ onListening }, output.events(), feed?.events() ?? {});
       destination = new Destination(options, events);
@@ -193,11 +199,15 @@ export async function destinationCommand(args: Arguments): Promise<number> {
       feed?.finish(result);
       const repliesPath = args.text('replies');
       if (repliesPath !== undefined && replies !== undefined) writeFileSync(repliesPath, replies);
-      const exitCode = output.finish(result);
-      if (plan?.rights.repeat !== true || isInterrupted) return exitCode;
+      exitCode = output.finish(result);
+      if (plan?.rights.repeat !== true || interrupted.signal.aborted) break;
     }
+    await server?.close();
+    await watch?.stay(interrupted.signal);
+    return exitCode;
   } finally {
     stopListening();
     await server?.close();
+    await watch?.close();
   }
 }

@@ -38,10 +38,11 @@ export interface FeedPlan {
 
 /** The feed that was asked for; undefined without `--feed`. @throws OptionError */
 export function feedPlanOf(args: Arguments, end: 'source' | 'destination'): FeedPlan | undefined {
-  const text = args.text('feed');
+  // A page is one more viewer of the feed, so it brings one with it.
+  const text = args.text('feed') ?? (args.has('watch') ? `${DEFAULT_HOST}:0` : undefined);
   const isSource = end === 'source';
   if (text === undefined) {
-    args.refuse(['control', 'repeat', ...(isSource ? ['hold'] : [])], 'without --feed');
+    args.refuse(['control', 'repeat', ...(isSource ? ['hold'] : [])], 'without --feed or --watch');
     return undefined;
   }
   const control = args.has('control');

@@ -66,6 +66,12 @@ export class Output {
     this.line(`feed on ${url}`);
   }
 
+  /** Says where the page is to be seen. */
+  watch(url: string): void {
+    this.log.info({ url }, 'watch');
+    this.line(`watch at ${url}`);
+  }
+
   /** Shows progress here, or to the parent. */
   show(state: ProgressState): void {
     this.#tellParent({ kind: 'progress', ...state });

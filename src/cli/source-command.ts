@@ -14,8 +14,10 @@ import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { EXIT, Output } from './output.ts';
 import { PUSH_OPTIONS, parsePush } from './push-options.ts';
 import { joinEvents, serveFeed } from './serve-feed.ts';
+import { watchOf } from './serve-watch.ts';
 import { SourceFeed } from './source-feed.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
+import { WATCH_OPTION, WATCH_PEER_OPTION } from './watch-options.ts';
 
 /** Help and options of `postcopy source`. */
 export const SOURCE_HELP = {
@@ -92,6 +94,8 @@ export const SOURCE_HELP = {
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
     ...FEED_OPTIONS,
+    ...WATCH_OPTION,
+    ...WATCH_PEER_OPTION,
     ...HOLD_OPTION,
     ...OUTPUT_OPTIONS,
   },
@@ -221,6 +225,7 @@ export async function sourceCommand(args: Arguments): Promise<number> {
   });
   const feed = plan && new SourceFeed(plan);
   const server = feed && (await serveFeed(plan!, feed, output));
+  const watch = server && (await watchOf(args, 'source', server.url, output));
   try {
     for (;;) {
       const options = withFeed(await parseSourceOptions(args, output), plan, exitCode === undefined, feed);
@@ -230,13 +235,17 @@ export async function sourceCommand(args: Arguments): Promise<number> {
       source = undefined;
       feed?.finish(result);
       exitCode = output.finish(result);
-      if (plan?.rights.repeat !== true || interrupted.signal.aborted) return exitCode;
+      if (plan?.rights.repeat !== true || interrupted.signal.aborted) break;
       await feed!.awaitStart(interrupted.signal);
-      if (interrupted.signal.aborted) return exitCode;
+      if (interrupted.signal.aborted) break;
     }
+    await server?.close();
+    await watch?.stay(interrupted.signal);
+    return exitCode;
   } finally {
     stopListening();
     await server?.close();
+    await watch?.close();
   }
 }
 

@@ -3,7 +3,7 @@ import type { PassFrame, RatesFrame } from '../model/frame.ts';
 import { bytesText, countText, durationText, rateText } from '../model/quantities.ts';
 import type { EndModel, RunModel } from '../model/run-model.ts';
 import { lastAt } from '../model/time-order.ts';
-import { byId, setText } from './elements.ts';
+import { byId, setFigures } from './elements.ts';
 import type { Palette } from './palette.ts';
 import type { Moment } from './session.ts';
 import { type Series, TimeChart } from './time-chart.ts';
@@ -46,13 +46,17 @@ export class ChartsView {
     const faulting = run.ends.destination.rates;
     const faults = perSecond((frame) => frame.faults);
     this.#faults.draw(moment, [
-      { color: 'requested', items: faulting, value: faults, form: 'area' } satisfies Series<RatesFrame>,
+      { color: 'request', items: faulting, value: faults, form: 'area' } satisfies Series<RatesFrame>,
     ]);
     const now = lastAt(faulting, at);
-    const open = now?.requestsOpen ?? 0;
-    setText(
+    setFigures(
       byId('faults-figure'),
-      now === undefined ? '' : `${countText(faults(now))} /s${open > 0 ? ` · ${countText(open)} open` : ''}`,
+      now === undefined
+        ? []
+        : [
+            { text: `${countText(faults(now))} /s`, color: 'request' },
+            { text: `${countText(now.requestsOpen)} requests open` },
+          ],
     );
   }
 
@@ -67,11 +71,15 @@ export class ChartsView {
     ]);
     if (now === undefined) return;
     const rate = (pick: (frame: RatesFrame) => number): string => rateText(perSecond(pick)(now));
-    const isPostcopy = now.background + now.urgent > 0;
-    const words = isPostcopy
-      ? `background ${rate((frame) => frame.background)} · urgent ${rate((frame) => frame.urgent)}`
-      : `precopy ${rate((frame) => frame.precopy)}`;
-    setText(byId('throughput-figure'), words);
+    setFigures(
+      byId('throughput-figure'),
+      now.background + now.urgent > 0
+        ? [
+            { text: `background ${rate((frame) => frame.background)}`, color: 'push' },
+            { text: `urgent ${rate((frame) => frame.urgent)}`, color: 'request' },
+          ]
+        : [{ text: `precopy ${rate((frame) => frame.precopy)}`, color: 'precopy' }],
+    );
   }
 
   #drawDirty(moment: Moment): void {
@@ -89,18 +97,21 @@ export class ChartsView {
     ]);
     const left = lastAt(source.rates, moment.at);
     const pass = lastAt(source.passes, moment.at);
-    const words = left === undefined ? [] : [bytesText(left.dirty)];
-    if (pass !== undefined) {
-      const before =
-        source.passes[source.passes.indexOf(pass) - 1] ??
-        source.states.find(({ state }) => state === 'active');
-      words.push(`dirty ${rateText(dirtyRate(pass, before))}`);
-      words.push(
-        `downtime ${durationText(pass.expectedDowntimeNew)}, old ${durationText(pass.expectedDowntimeOld)}`,
-      );
-    }
-    setText(byId('dirty-figure'), words.join(' · '));
+    const before =
+      pass &&
+      (source.passes[source.passes.indexOf(pass) - 1] ??
+        source.states.find(({ state }) => state === 'active'));
+    setFigures(byId('dirty-figure'), [
+      ...(left === undefined ? [] : [{ text: bytesText(left.dirty), color: 'precopy' }]),
+      ...(pass === undefined
+        ? []
+        : [
+            { text: `dirtied ${rateText(dirtyRate(pass, before))}` },
+            { text: `downtime ${durationText(pass.expectedDowntimeNew)}`, color: 'request' },
+            { text: `old ${durationText(pass.expectedDowntimeOld)}`, color: 'soft' },
+          ]),
+    ]);
     byId('dirty-figure').title =
-      'Dirty rate of the last pass; expected downtime as QEMU reckons it since 3.0, and before';
+      'What is left to send; how fast the guest dirtied memory in the last pass; the downtime that QEMU expects, and expected before 3.0';
   }
 }

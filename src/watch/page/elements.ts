@@ -27,6 +27,27 @@ export function swatch(color: string): HTMLElement {
   return square;
 }
 
+/** A figure beside a title; its colour makes it the legend of what is drawn in it. */
+export interface Figure {
+  readonly text: string;
+  readonly color?: string;
+}
+
+/** Shows figures, if they are others. */
+export function setFigures(element: HTMLElement, figures: readonly Figure[]): void {
+  const key = figures.map(({ text, color }) => `${text}${color}`).join();
+  if (element.dataset['shown'] === key) return;
+  element.dataset['shown'] = key;
+  element.replaceChildren(
+    ...figures.map(({ text, color }) => {
+      const figure = make('span', 'figure');
+      if (color !== undefined) figure.append(swatch(color));
+      figure.append(text);
+      return figure;
+    }),
+  );
+}
+
 /** Presses one button of a group, and no other. */
 export function pressOne(group: Iterable<HTMLElement>, isPressed: (button: HTMLElement) => boolean): void {
   for (const button of group) button.setAttribute('aria-pressed', String(isPressed(button)));

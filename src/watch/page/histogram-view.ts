@@ -2,7 +2,7 @@
 import type { StallsFrame } from '../model/frame.ts';
 import { countText, durationText } from '../model/quantities.ts';
 import { lastAt } from '../model/time-order.ts';
-import { byId, setText } from './elements.ts';
+import { byId, type Figure, setFigures } from './elements.ts';
 import type { Palette } from './palette.ts';
 import type { Moment } from './session.ts';
 import { Surface } from './surface.ts';
@@ -77,35 +77,32 @@ export class HistogramView {
       context.fillText(text, EDGE.left + bucket * column, bottom + 9);
     }
     const { floor = null, p50 = null, p99 = null, count = 0 } = this.#stalls ?? {};
-    this.#mark(context, floor, 'floor', 'good', 0);
-    this.#mark(context, p50, 'p50', 'ink', 0);
-    this.#mark(context, p99, 'p99', 'bad', 0);
-    const figures = count === 0 ? 'none yet' : `p50 ${durationText(p50)} · p99 ${durationText(p99)}`;
-    setText(byId('stalls-figure'), floor === null ? figures : `${figures} · floor ${durationText(floor)}`);
+    this.#mark(context, floor, 'floor', 'good');
+    this.#mark(context, p50, 'p50', 'ink');
+    this.#mark(context, p99, 'p99', 'bad');
+    const figures: Figure[] =
+      count === 0
+        ? [{ text: 'none yet' }]
+        : [
+            { text: `p50 ${durationText(p50)}`, color: 'ink' },
+            { text: `p99 ${durationText(p99)}`, color: 'bad' },
+            ...(floor === null ? [] : [{ text: `floor ${durationText(floor)}`, color: 'good' }]),
+          ];
+    setFigures(byId('stalls-figure'), figures);
+    const words = figures.map(({ text }) => text).join(', ');
     this.#surface.canvas.setAttribute(
       'aria-label',
-      `Histogram of ${count} stalls in QEMU's buckets: ${figures}`,
+      `Histogram of ${count} stalls in QEMU's buckets: ${words}`,
     );
   }
 
-  #mark(
-    context: CanvasRenderingContext2D,
-    ns: number | null,
-    name: string,
-    color: string,
-    drop: number,
-  ): void {
+  #mark(context: CanvasRenderingContext2D, ns: number | null, name: string, color: string): void {
     if (ns === null || ns === 0) return;
     const x = EDGE.left + bucketPlace(ns) * this.#columnWidth();
     context.fillStyle = this.#palette.color(color);
-    context.fillRect(
-      Math.round(x),
-      EDGE.top - 3 + drop,
-      1.5,
-      this.#surface.height - EDGE.bottom - EDGE.top + 3 - drop,
-    );
+    context.fillRect(Math.round(x), EDGE.top - 3, 1.5, this.#surface.height - EDGE.bottom - EDGE.top + 3);
     const isRight = x > this.#surface.width - 40;
     context.textAlign = isRight ? 'right' : 'left';
-    context.fillText(name, x + (isRight ? -2 : -3), EDGE.top - 10 + drop);
+    context.fillText(name, x + (isRight ? -2 : -3), EDGE.top - 10);
   }
 }

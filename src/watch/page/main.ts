@@ -21,6 +21,7 @@ import { RecordsView } from './records-view.ts';
 import { saveRun, wireOpening } from './run-files.ts';
 import { RunsView } from './runs-view.ts';
 import { Session } from './session.ts';
+import { resizeCount } from './surface.ts';
 import { TimelineView } from './timeline-view.ts';
 import { Tip } from './tip.ts';
 
@@ -159,16 +160,7 @@ function draw(nowMs: number): void {
   lastMs = nowMs;
   const moment = session.moment();
   const { run } = moment;
-  const key = [
-    session.version,
-    palette.version,
-    moment.at,
-    moment.from,
-    moment.to,
-    innerWidth,
-    innerHeight,
-    devicePixelRatio,
-  ].join();
+  const key = [session.version, palette.version, moment.at, moment.from, moment.to, resizeCount()].join();
   if (key === drawn) return;
   drawn = key;
   const end = mapEnd();

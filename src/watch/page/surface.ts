@@ -1,5 +1,13 @@
 // A canvas that fits its element and the screen's pixels.
 
+/** Changes of size of all surfaces: each empties its canvas, so that all is to be drawn again. */
+let resizes = 0;
+
+/** How often any surface was emptied by a change of its size. */
+export function resizeCount(): number {
+  return resizes;
+}
+
 /** A canvas to draw on. */
 export class Surface {
   readonly canvas: HTMLCanvasElement;
@@ -21,12 +29,15 @@ export class Surface {
 
   #fit(): void {
     const { clientWidth, clientHeight } = this.canvas;
-    this.ratio = Math.min(3, window.devicePixelRatio || 1);
+    const ratio = Math.min(3, window.devicePixelRatio || 1);
+    if (clientWidth === this.width && clientHeight === this.height && ratio === this.ratio) return;
+    this.ratio = ratio;
     this.width = clientWidth;
     this.height = clientHeight;
     this.canvas.width = Math.max(1, Math.round(clientWidth * this.ratio));
     this.canvas.height = Math.max(1, Math.round(clientHeight * this.ratio));
     this.version += 1;
+    resizes += 1;
   }
 
   /** Clears it, to draw in CSS pixels. */
