@@ -85,7 +85,7 @@ export class Output {
     process.stderr.write(`${text}\n`);
   }
 
-  /** Calls `action` with 1, 2, ... at each Ctrl-C or SIGTERM; returns what ends that. */
+  /** Calls `action` with 1, 2, ... at each Ctrl-C or SIGTERM, or when the parent that started this has gone; returns what ends that. */
   onInterrupt(action: (count: number) => void): () => void {
     let count = 0;
     const listener = (): void => {
@@ -95,8 +95,11 @@ export class Output {
     };
     const signals = ['SIGINT', 'SIGTERM'] as const;
     for (const signal of signals) process.on(signal, listener);
+    // Nobody is left to end what a parent has started and left behind.
+    if (process.connected) process.once('disconnect', listener);
     return () => {
       for (const signal of signals) process.off(signal, listener);
+      process.off('disconnect', listener);
     };
   }
 
@@ -114,6 +117,7 @@ export class Output {
   }
 
   #tellParent(event: ChildEvent): void {
-    process.send?.(event);
+    // A parent that has gone hears nothing; whoever runs is told by its end.
+    if (process.connected) process.send?.(event);
   }
 }

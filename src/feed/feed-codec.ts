@@ -32,7 +32,10 @@ const controlField = object(CONTROL_FIELDS);
 
 /** The bytes of a frame. */
 export function encodeFrame(frame: FeedFrame): Buffer {
-  return msgpack.encode(frame);
+  if (frame.kind !== 'pages') return msgpack.encode(frame);
+  // The library takes no other array of bytes for bytes.
+  const { buffer, byteOffset, length } = frame.states;
+  return msgpack.encode({ ...frame, states: Buffer.from(buffer, byteOffset, length) });
 }
 
 /** A frame of its bytes. @throws LimitError `frame-too-large`, ProtocolError `bad-frame` */
