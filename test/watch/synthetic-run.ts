@@ -12,6 +12,8 @@ export interface SyntheticOptions {
   readonly vcpus?: number;
   readonly control?: boolean;
   readonly startNs?: number;
+  /** Long runs of pages of one state, as millions of pages come. */
+  readonly sparse?: boolean;
 }
 
 const TICK = 1e8;
@@ -60,6 +62,7 @@ export function syntheticRun(options: SyntheticOptions = {}): Buffer[] {
     control = false,
   } = options;
   const startNs = options.startNs ?? 5e12;
+  const grain = options.sparse ? 64 : 1;
   const frames: Buffer[] = [];
   const seqs = { source: 0, destination: 0 };
   let draws = seed;
@@ -125,7 +128,7 @@ export function syntheticRun(options: SyntheticOptions = {}): Buffer[] {
   for (let tick = 0; tick < PRECOPY_TICKS; tick += 1) {
     const at = (5 + tick) * TICK;
     for (let i = tick * chunk; i < Math.min(entries, (tick + 1) * chunk); i += 1)
-      states[i] = random(5) === 0 ? WORDS.zero : WORDS.precopy;
+      states[i] = i % grain === 0 && random(5) === 0 ? WORDS.zero : WORDS.precopy;
     tell(at);
     put('source', at, {
       kind: 'rates',
@@ -161,7 +164,8 @@ export function syntheticRun(options: SyntheticOptions = {}): Buffer[] {
   }
   const stop = (5 + PRECOPY_TICKS) * TICK;
   for (const end of ['source', 'destination'] as const) put(end, stop, { kind: 'state', state: 'device' });
-  for (let i = 0; i < entries; i += 1) if (random(3) === 0) states[i] = WORDS.discarded;
+  for (let i = 0; i < entries; i += 1)
+    if (i % grain === 0 ? random(3) === 0 : states[i - 1] === WORDS.discarded) states[i] = WORDS.discarded;
   tell(stop + 1e7);
   for (const end of ['source', 'destination'] as const)
     put(end, stop + 4e7, { kind: 'state', state: 'postcopy-active' });
@@ -210,7 +214,7 @@ export function syntheticRun(options: SyntheticOptions = {}): Buffer[] {
       }
     }
     for (const entry of missing.slice(tick * each, (tick + 1) * each))
-      states[entry] = random(4) === 0 ? WORDS.request : WORDS.push;
+      states[entry] = entry % grain === 0 && random(4) === 0 ? WORDS.request : WORDS.push;
     for (const entry of missing.slice((tick + 1) * each, (tick + 1) * each + 4))
       states[entry] = WORDS.arriving;
     const asked = missing.at(-1 - tick);
