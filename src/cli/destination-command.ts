@@ -1,7 +1,11 @@
 // `postcopy destination`: reads its options and runs the destination, from a socket or from recordings.
 import { writeFileSync } from 'node:fs';
 import type { IncomingOrigin } from '../destination/incoming-messages.ts';
-import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
+import {
+  Destination,
+  type DestinationEvents,
+  type DestinationOptions,
+} from '../destination/run-destination.ts';
 import { TOUCH_ORDERS, type Touch } from '../destination/touch-order.ts';
 import { OptionError } from '../errors.ts';
 import { MAX_VCPUS } from '../machine/vcpu-state.ts';
@@ -10,9 +14,14 @@ import { forwardStreams } from '../recording/recording-reader.ts';
 import { parseUri } from '../transport/uri.ts';
 import { parseCollapses } from './collapse-options.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, parseBlockPages, VGA_VRAM } from './common-options.ts';
+import { DestinationFeed } from './destination-feed.ts';
+import { FEED_OPTIONS, feedPlanOf } from './feed-options.ts';
 import { FLOOR_OPTIONS, floorOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
+import { joinEvents, serveFeed } from './serve-feed.ts';
+import { watchOf } from './serve-watch.ts';
+import { WATCH_OPTION, WATCH_PEER_OPTION } from './watch-options.ts';
 
 /** Help and options of `postcopy destination`. */
 export const DESTINATION_HELP = {
@@ -66,6 +75,9 @@ export const DESTINATION_HELP = {
     ...FLOOR_OPTIONS,
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
+    ...FEED_OPTIONS,
+    ...WATCH_OPTION,
+    ...WATCH_PEER_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [
@@ -123,6 +135,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
     args.refuse(['touch'], 'on a replay, where nobody answers a request');
     args.refuse(['floor-link'], 'on a replay, where no vCPU waits for a page');
     args.refuse(['smp'], 'on a replay, which waits for its vCPUs');
+    args.refuse(['repeat'], 'on a replay, which is over when it has been read');
   }
   if (!args.has('replay')) args.refuse(['replies'], 'without --replay');
   if (origin.kind === 'replay' && origin.preemptPath === undefined) {
@@ -173,16 +186,42 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
 
 /** Runs `postcopy destination` and returns its exit code. @throws OptionError */
 export async function destinationCommand(args: Arguments): Promise<number> {
-  const options = parseDestinationOptions(args);
+  let options = parseDestinationOptions(args);
   const output = new Output('destination', args);
-  const destination = new Destination(options, output.events());
-  const stopListening = output.onInterrupt(() => destination.cancel());
+  const plan = feedPlanOf(args, 'destination');
+  let destination: Destination | undefined;
+  const interrupted = new AbortController();
+  const stopListening = output.onInterrupt(() => {
+    interrupted.abort();
+    destination?.cancel();
+  });
+  const feed = plan && new DestinationFeed(plan);
+  if (feed !== undefined) options = { ...options, isWatched: true };
+  const server = feed && (await serveFeed(plan!, feed, output));
+  const watch = server && (await watchOf(args, 'destination', server.url, output));
+  // A port that was chosen once is kept: a source that comes again knows no other.
+  const onListening = (uri: string): void => {
+    options = { ...options, origin: { kind: 'listen', uri: parseUri(uri) } };
+  };
   try {
-    const { result, replies } = await destination.run();
-    const repliesPath = args.text('replies');
-    if (repliesPath !== undefined && replies !== undefined) writeFileSync(repliesPath, replies);
-    return output.finish(result);
+    let exitCode: number;
+    for (;;) {
+      const events = joinEvents<DestinationEvents>({ onListening }, output.events(), feed?.events() ?? {});
+      destination = new Destination(options, events);
+      feed?.watch(destination, options.preempt ? 2 : 1);
+      const { result, replies } = await destination.run();
+      feed?.finish(result);
+      const repliesPath = args.text('replies');
+      if (repliesPath !== undefined && replies !== undefined) writeFileSync(repliesPath, replies);
+      exitCode = output.finish(result);
+      if (plan?.rights.repeat !== true || interrupted.signal.aborted) break;
+    }
+    await server?.close();
+    await watch?.stay(interrupted.signal);
+    return exitCode;
   } finally {
     stopListening();
+    await server?.close();
+    await watch?.close();
   }
 }

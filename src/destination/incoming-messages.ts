@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../errors.ts';
 import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
+import type { RecordLine } from '../protocol/record-lines.ts';
 import type { PagesOverTime } from '../telemetry/pages-over-time.ts';
 import type { CollapseResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
@@ -41,6 +42,8 @@ export interface ReceiveOptions {
   readonly preempt: boolean;
   /** How long a connected source may be silent. */
   readonly timeoutMs: number;
+  /** Whether somebody may watch: then what is shown to them is kept in shared memory. */
+  readonly isWatched?: boolean;
   /** New directory to record both directions in; undefined records nothing. */
   readonly recordPath: string | undefined;
 }
@@ -51,6 +54,8 @@ export interface IncomingThreadData {
   readonly cell: SharedArrayBuffer;
   readonly board: SharedFaultBoard;
   readonly port: SharedArrayBuffer;
+  /** Undefined where nobody may watch. */
+  readonly figures: SharedArrayBuffer | undefined;
 }
 
 /** What the main thread tells. */
@@ -93,9 +98,10 @@ export interface IncomingReport {
 export type ToMain =
   | { readonly kind: 'listening'; readonly uri: string }
   | { readonly kind: 'connected'; readonly peer: string }
-  | { readonly kind: 'ram'; readonly ram: SharedRamImage }
+  | { readonly kind: 'ram'; readonly ram: SharedRamImage; readonly isNegotiated: boolean }
   | { readonly kind: 'load'; readonly items: readonly LoadItem[] }
   | { readonly kind: 'warn'; readonly message: string }
+  | { readonly kind: 'records'; readonly lines: readonly RecordLine[]; readonly skipped: number }
   | {
       readonly kind: 'progress';
       readonly phase: string;

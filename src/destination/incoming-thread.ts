@@ -3,9 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
+import { RecordLines } from '../protocol/record-lines.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
 import { LEAST_INTERVAL_NS, PagesOverTimeSeries } from '../telemetry/pages-over-time.ts';
+import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
@@ -70,6 +72,10 @@ function post(message: ToMain): void {
   parentPort!.postMessage(message);
 }
 
+/** For who watches; undefined where nobody may, and then none of it is kept. */
+const figures = shared.figures && new SharedFigures(shared.figures);
+const recordLines = options.isWatched === true ? new RecordLines() : undefined;
+
 const port = new ReturnPathPort(shared.port, (bytes) => {
   channel?.write(bytes).catch(settle);
 });
@@ -85,18 +91,22 @@ const migration = new IncomingMigration(
     createRam(blocks) {
       // A stream may name only some of the blocks of the layout.
       const ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
-      post({ kind: 'ram', ram: ram.shared });
+      post({ kind: 'ram', ram: ram.shared, isNegotiated: migration.isNegotiated });
       return ram;
     },
     load: (items) => post({ kind: 'load', items }),
     warn: (message) => post({ kind: 'warn', message }),
     nowNs: monotonicNs,
+    ...(recordLines === undefined
+      ? {}
+      : { record: (record, offset, lengthBytes) => recordLines.addForward(record, offset, lengthBytes) }),
   },
   { cell, board: new FaultBoard(shared.board) },
 );
 
 function allocateRam(blocks: readonly RamBlockSpec[]): RamImage {
-  const ram = RamImage.allocate(blocks, 'missing');
+  const allocated = RamImage.allocate(blocks, 'missing');
+  const ram = options.isWatched === true ? allocated.withOrigins() : allocated;
   if (options.preallocates) for (const block of ram.blocks) block.commit();
   return ram;
 }
@@ -107,6 +117,7 @@ function take(action: () => void): void {
   try {
     action();
     if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
+    if (figures !== undefined) showFigures(figures);
     if (cell.state !== shownState) postProgress();
     if (migration.isComplete) settle(undefined);
   } catch (error) {
@@ -226,7 +237,22 @@ function phaseName(): string {
   return cell.state === 'listening' ? 'device' : 'postcopy-active';
 }
 
+function showFigures(to: SharedFigures): void {
+  to.set(RUN_FIGURE.WIRE_BYTES, rate.totalBytes);
+  const { tally } = migration;
+  if (tally === undefined) return;
+  to.set(RUN_FIGURE.PRECOPY_PAGES, tally.precopyPages);
+  to.set(RUN_FIGURE.BACKGROUND_PAGES, tally.backgroundPages);
+  to.set(RUN_FIGURE.REQUESTED_PAGES, tally.requestedPages);
+  to.set(RUN_FIGURE.ZERO_PAGES, tally.zeroPages);
+  to.set(RUN_FIGURE.DISCARDED_PAGES, tally.discardedPages);
+  to.set(RUN_FIGURE.DUPLICATE_PAGES, tally.duplicatePages);
+}
+
 function postProgress(): void {
+  const news = recordLines?.take();
+  if (news !== undefined) post({ kind: 'records', ...news });
+  figures?.set(RUN_FIGURE.PEAK_BYTES_PER_SECOND, rate.peakBytesPerSecond ?? 0);
   shownState = cell.state;
   const blocks = migration.tally?.blocks ?? [];
   const sum = (of: (block: (typeof blocks)[number]) => number) =>

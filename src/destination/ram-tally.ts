@@ -160,6 +160,7 @@ export class RamTally {
         block.broken?.discard(hostPage);
       }
       block.ram.discardRange(start, length);
+      block.ram.origins?.noteDiscard(first, count);
       block.missingCount += presentCount;
       block.forget(first, count);
       this.discardedPages += count * block.pagesPerHostPage;
