@@ -91,6 +91,11 @@ export const SOURCE_HELP = {
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
     ...LINK_OPTIONS,
     ...PUSH_OPTIONS,
+    'connect-timeout': {
+      value: 'MS',
+      doc: 'how long to try again while nobody listens at the destination yet, or its name is not known; the guest runs meanwhile. 0 is one attempt',
+      default: '0',
+    },
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
     ...FEED_OPTIONS,
@@ -103,6 +108,10 @@ export const SOURCE_HELP = {
     {
       doc: 'a guest on 16 MiB host pages, to a destination whose host pages may be any size',
       command: 'postcopy source --migrate tcp:127.0.0.1:4444 -m 2G --host-page 16M',
+    },
+    {
+      doc: 'to a destination that is started in the next half minute',
+      command: 'postcopy source --migrate tcp:destination:4444 --connect-timeout 30000',
     },
     {
       doc: 'postcopy only if the dirty rate does not let precopy converge',
@@ -179,6 +188,7 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     uri: parseUri(uri),
     profile: args.choice('profile', PROFILES),
     timeoutMs: args.integer('timeout', 1),
+    connectTimeoutMs: args.integer('connect-timeout', 0),
     maxBandwidth: args.bytes('max-bandwidth'),
     maxPostcopyBandwidth: args.bytes('max-postcopy-bandwidth'),
     link: linkOf(args),

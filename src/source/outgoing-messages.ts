@@ -31,6 +31,8 @@ export interface OutgoingThreadData {
   readonly profile: Profile;
   /** How long the peer may keep us waiting, for a connection, an answer, or room to write. */
   readonly timeoutMs: number;
+  /** How long to try again while nobody listens yet; 0 is one attempt. */
+  readonly connectTimeoutMs: number;
   /** Bytes per second before the switchover, and for background pages after it; 0 is unlimited. */
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;

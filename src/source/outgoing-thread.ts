@@ -14,6 +14,7 @@ import { summariseRoundTrips } from '../telemetry/round-trips.ts';
 import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
+import { connectPatiently } from '../transport/connect-patiently.ts';
 import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit, batchBytesOf } from './bandwidth-limit.ts';
@@ -50,6 +51,8 @@ const returnPath = new ReturnPathDecoder(
 );
 returnPath.extension = data.options.negotiate;
 
+/** Ends the attempts to connect when something has failed meanwhile. */
+const connecting = new AbortController();
 /** Emulated for all channels together. */
 const link = data.link === undefined ? undefined : new Link(data.link);
 let channel: Channel | undefined;
@@ -69,6 +72,7 @@ function post(message: ToMain): void {
 /** Keeps the first failure: what follows is its echo. */
 function fail(error: unknown): void {
   failure ??= error;
+  connecting.abort(failure);
   wake?.();
 }
 
@@ -95,10 +99,21 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
   if (failure !== undefined) throw failure;
 }
 
-async function open(): Promise<Channel> {
-  const connected = await connectChannel(data.uri, data.timeoutMs);
+function wrap(connected: Channel): Channel {
   const linked = link === undefined ? connected : link.wrap(connected);
   return recording === undefined ? linked : recording.wrap(linked);
+}
+
+/** The destination may come up only after us. */
+async function openMain(): Promise<Channel> {
+  const connected = await connectPatiently(data.uri, {
+    attemptMs: data.timeoutMs,
+    patienceMs: data.connectTimeoutMs,
+    signal: connecting.signal,
+    onWait: ({ message }) =>
+      post({ kind: 'warn', message: `${message}; trying for ${data.connectTimeoutMs} ms` }),
+  });
+  return wrap(connected);
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -127,7 +142,7 @@ function listenToReturnPath(to: Channel): void {
 
 /** Nothing is read from a preempt channel; that it broke is told by the main channel too, but for a write that waits. */
 async function openPreempt(): Promise<void> {
-  preemptChannel = await open();
+  preemptChannel = wrap(await connectChannel(data.uri, data.timeoutMs, connecting.signal));
   preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
 }
 
@@ -214,7 +229,7 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 async function migrate(): Promise<void> {
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
-  channel = await open();
+  channel = await openMain();
   if (failure !== undefined) throw failure;
   listenToReturnPath(channel);
   rate = new WireRate(monotonicNs());

@@ -32,6 +32,8 @@ export interface SourceOptions {
   readonly outgoing: OutgoingOptions;
   readonly profile: Profile;
   readonly timeoutMs: number;
+  /** How long to try again while nobody listens yet; 0 is one attempt. */
+  readonly connectTimeoutMs: number;
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
   /** The link to emulate; undefined takes the one there is. */
@@ -142,8 +144,8 @@ export class Source {
   }
 
   async #send(): Promise<OutgoingReport> {
-    const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth, link, recordPath } =
-      this.#options;
+    const { uri, outgoing, profile, timeoutMs, connectTimeoutMs } = this.#options;
+    const { maxBandwidth, maxPostcopyBandwidth, link, recordPath } = this.#options;
     const { image, control, description } = this.#guest;
     const { recordedDevices } = this.#options;
     const data: OutgoingThreadData = {
@@ -157,6 +159,7 @@ export class Source {
       options: outgoing,
       profile,
       timeoutMs,
+      connectTimeoutMs,
       maxBandwidth,
       maxPostcopyBandwidth,
       link,
