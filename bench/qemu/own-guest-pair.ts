@@ -46,6 +46,7 @@ export async function runOwnGuestPair({ ramBytes, pageBytes, preempt }: PairSett
     const uri = await new Promise<string>((resolve, reject) => {
       const destination = new End(['destination', '--incoming', 'tcp:127.0.0.1:0', ...common], (event) => {
         if (event.kind === 'listening') resolve(event.uri);
+        else if (event.kind !== 'progress') return;
         else if (event.phase === 'postcopy-active') before ??= cpu();
         // All has come, and the guest has been stopped.
         else if (event.phase === 'hash') after ??= cpu();
