@@ -39,6 +39,9 @@ export interface FeedPlan {
 /** The feed that was asked for; undefined without `--feed`. @throws OptionError */
 export function feedPlanOf(args: Arguments, end: 'source' | 'destination'): FeedPlan | undefined {
   // A page is one more viewer of the feed, so it brings one with it.
+  if (args.has('watch'))
+    parseFeedAddress('watch', args.text('watch')!); // before anything is begun
+  else args.refuse(['watch-peer'], 'without --watch');
   const text = args.text('feed') ?? (args.has('watch') ? `${DEFAULT_HOST}:0` : undefined);
   const isSource = end === 'source';
   if (text === undefined) {
