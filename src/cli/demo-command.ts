@@ -11,6 +11,7 @@ import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { type ChildEvent, EXIT, Output } from './output.ts';
 import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
+import { TTY_OPTION, watchesInTerminal, watchFeeds } from './watch-in-terminal.ts';
 
 /** Help and options of `postcopy demo`. */
 export const DEMO_HELP = {
@@ -24,6 +25,7 @@ export const DEMO_HELP = {
     rate: { value: 'N', doc: 'accesses a second of each vCPU' },
     'postcopy-after': { value: 'WHEN', doc: 'now, a number of passes, no-convergence or never' },
     ...LINK_OPTIONS,
+    ...TTY_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [
@@ -83,9 +85,11 @@ async function runStep(
     destinationArgs: readonly string[];
     output: Output;
     running: Set<End>;
+    /** Joins the feed of an end; undefined where nobody watches. */
+    joinFeed: ((url: string) => void) | undefined;
   },
 ): Promise<DemoStep> {
-  const { address, sourceArgs, destinationArgs, output, running } = options;
+  const { address, sourceArgs, destinationArgs, output, running, joinFeed } = options;
   let heard!: (uri: string) => void;
   const listening = new Promise<string>((resolve) => {
     heard = resolve;
@@ -95,6 +99,7 @@ async function runStep(
     ['--incoming', address, ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
+      else if (event.kind === 'feed') joinFeed?.(event.url);
       else if (event.kind === 'progress' && (event.phase === 'hash' || event.phase === 'verify'))
         output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
@@ -102,7 +107,8 @@ async function runStep(
   running.add(destination);
   const uri = await Promise.race([listening, destination.failsWithoutListening()]);
   const source = new End('source', ['--migrate', uri, ...step.source, ...sourceArgs], (event) => {
-    if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+    if (event.kind === 'feed') joinFeed?.(event.url);
+    else if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
   });
   running.add(source);
   const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
@@ -198,6 +204,8 @@ export async function demoCommand(args: Arguments): Promise<number> {
   if (args.text('postcopy-after') === 'never') sourceArgs.push('--downtime-limit', '300');
   const destinationArgs = floorArguments(args);
   const output = new Output('demo', args);
+  const joinFeed = watchesInTerminal(args) ? watchFeeds(output) : undefined;
+  if (joinFeed !== undefined) for (const ends of [sourceArgs, destinationArgs]) ends.push('--feed', '0');
   const running = new Set<End>();
   let isCancelled = false;
   // On a terminal Ctrl-C reaches both ends too; a signal to the demo alone must be passed on.
@@ -210,7 +218,7 @@ export async function demoCommand(args: Arguments): Promise<number> {
   try {
     for (const step of scenario.steps) {
       if (isCancelled) break;
-      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running }));
+      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running, joinFeed }));
     }
   } catch (error) {
     if (!isCancelled) throw error; // an end that was cancelled before it listened has no result to show

@@ -19,6 +19,7 @@ import { FLOOR_OPTIONS, floorOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
 import { joinEvents, serveFeed } from './serve-feed.ts';
+import { TTY_OPTION } from './watch-in-terminal.ts';
 
 /** Help and options of `postcopy destination`. */
 export const DESTINATION_HELP = {
@@ -68,6 +69,7 @@ export const DESTINATION_HELP = {
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
     ...FEED_OPTIONS,
+    ...TTY_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [

@@ -16,6 +16,7 @@ import { PUSH_OPTIONS, parsePush } from './push-options.ts';
 import { joinEvents, serveFeed } from './serve-feed.ts';
 import { SourceFeed } from './source-feed.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
+import { TTY_OPTION } from './watch-in-terminal.ts';
 
 /** Help and options of `postcopy source`. */
 export const SOURCE_HELP = {
@@ -93,6 +94,7 @@ export const SOURCE_HELP = {
     ...END_OPTIONS,
     ...FEED_OPTIONS,
     ...HOLD_OPTION,
+    ...TTY_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [
