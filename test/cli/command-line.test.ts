@@ -288,10 +288,10 @@ const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: st
   ['bad-option-value', '--watch: expected [HOST:]PORT', ...DESTINATION, '--watch', 'x:y'],
   ['bad-saved-run', 'is no saved run', 'watch', CAPTURE],
   ['option-without-effect', '--control has no effect on a saved run', 'watch', CAPTURE, '--control'],
-  ['option-without-effect', '--control has no effect without --watch', 'demo', '--control'],
+  ['option-without-effect', '--control has no effect without a page to --watch', 'demo', '--control'],
   [
     'option-without-effect',
-    '--watch-peer has no effect without --watch',
+    '--watch-peer has no effect without a page to --watch',
     ...DESTINATION,
     '--watch-peer',
     'ws://h/feed',

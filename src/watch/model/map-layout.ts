@@ -88,13 +88,10 @@ function fitCells(
   return { ...part, ...place, pitch: SMALLEST_PITCH, gap: gapOf(SMALLEST_PITCH), columns, rows, perCell };
 }
 
-/** A width in cells that people can count in: a multiple of 16, or of 8, where little is lost by it. */
+/** A multiple of 8 cells, in which people can count, where little is lost by it. */
 function niceColumns(columns: number): number {
-  for (const step of [32, 16, 8]) {
-    const nice = Math.floor(columns / step) * step;
-    if (nice >= columns * 0.9) return nice;
-  }
-  return Math.max(1, columns);
+  const nice = Math.floor(columns / 8) * 8;
+  return nice >= columns * 0.95 ? nice : Math.max(1, columns);
 }
 
 function gapOf(pitch: number): number {

@@ -114,7 +114,7 @@ export class ChartsView {
       ...(pass === undefined
         ? []
         : [
-            { text: `dirtied ${rateText(dirtyRate(pass, before))}` },
+            { text: `+${rateText(dirtyRate(pass, before))}` },
             { text: `downtime ${durationText(pass.expectedDowntimeNew)}`, color: 'request' },
             { text: `old ${durationText(pass.expectedDowntimeOld)}`, color: 'soft' },
           ]),
