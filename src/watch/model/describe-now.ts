@@ -94,7 +94,8 @@ function describePrecopy(run: RunModel, at: number): string {
 
 function describePostcopy(run: RunModel, at: number): string {
   const { presentBytes, totalBytes } = presenceAt(run, at);
-  const share = totalBytes === 0 ? '' : ` with ${percentText(presentBytes / totalBytes)} of its memory`;
+  const share =
+    totalBytes === 0 ? '' : ` with ${percentText(presentBytes / totalBytes)} of its memory in place`;
   const sample = lastAt(run.ends.destination.vcpus, at);
   const standing = sample?.list.filter((vcpu) => vcpu.since > 0 || vcpu.block !== '') ?? [];
   const paused = lastAt(run.ends.source.rates, at)?.pushPaused

@@ -1,6 +1,7 @@
 // The time line of the whole run: its states, its throughput, and the moment that is shown, moved by pointer and keys.
 import type { StateFrame } from '../model/frame.ts';
 import { momentText } from '../model/quantities.ts';
+import { bytesOf } from '../model/throughput.ts';
 import { switchoverOf } from '../model/whereabouts.ts';
 import { ratesEnd } from './charts-view.ts';
 import { byId, setText } from './elements.ts';
@@ -86,7 +87,7 @@ export class TimelineView {
     const columns = new Float64Array(Math.ceil(this.#axis.width) + 1);
     for (const frame of rates) {
       const x = Math.round(xOf(this.#axis, frame.at) - EDGE);
-      const rate = (frame.precopy + frame.background + frame.urgent) / Math.max(1, frame.intervalNs);
+      const rate = bytesOf(frame) / Math.max(1, frame.intervalNs);
       const from = Math.max(0, Math.round(xOf(this.#axis, frame.at - frame.intervalNs) - EDGE));
       for (let i = from; i <= x && i < columns.length; i += 1) columns[i] = Math.max(columns[i]!, rate);
     }
