@@ -214,7 +214,7 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
 /** What the destination is told of the emulated link. @throws OptionError */
 function floorArguments(args: Arguments): string[] {
   if (linkOf(args) === undefined) return [];
-  return ['--floor-link', args.text('link')!.split('/')[0]!, '--floor-rtt', args.text('rtt') ?? '0us'];
+  return ['--floor-link', args.text('link')!, '--floor-rtt', args.text('rtt') ?? '0us'];
 }
 
 /** What an end is told where the demo is watched. @throws OptionError */
