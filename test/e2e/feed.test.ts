@@ -2,7 +2,7 @@
 import t from 'tap';
 import { FEED_PAGE } from '../../src/feed/page-runs.ts';
 import { ram, to } from './check-migration.ts';
-import { Command, type Pair, startPair } from './command.ts';
+import { Command, migrate, type Pair, startPair } from './command.ts';
 import { FeedViewer } from './feed-viewer.ts';
 
 const CONTROL = ['--feed', '0', '--control', '--hold'];
@@ -213,8 +213,10 @@ t.test('with --repeat the ends go on, and the feed with them', async (t) => {
     for (const end of [source, destination]) end.process.kill('SIGKILL');
   });
   // A result may be followed by the next hello at once, so what was told counts, not what is known at a moment.
-  const results = (viewer: FeedViewer): number => viewer.frames.filter(({ kind }) => kind === 'result').length;
-  const runs = (viewer: FeedViewer): string[] => viewer.frames.flatMap((frame) => (frame.kind === 'hello' ? [frame.run] : []));
+  const results = (viewer: FeedViewer): number =>
+    viewer.frames.filter(({ kind }) => kind === 'result').length;
+  const runs = (viewer: FeedViewer): string[] =>
+    viewer.frames.flatMap((frame) => (frame.kind === 'hello' ? [frame.run] : []));
   for (let run = 1; run <= 2; run += 1) {
     await Promise.all([atSource, atDestination].map((viewer) => viewer.until(() => results(viewer) === run)));
     t.equal(atSource.model.last.state?.state, 'completed');
@@ -222,7 +224,8 @@ t.test('with --repeat the ends go on, and the feed with them', async (t) => {
     await atDestination.state('waiting');
     t.ok((await atSource.ask('start')).ok);
   }
-  for (const viewer of [atSource, atDestination]) t.ok(new Set(runs(viewer)).size >= 2, 'each run has a name of its own');
+  for (const viewer of [atSource, atDestination])
+    t.ok(new Set(runs(viewer)).size >= 2, 'each run has a name of its own');
   source.process.kill('SIGTERM');
   destination.process.kill('SIGTERM');
   t.equal(await new Promise((resolve) => source.process.once('exit', resolve)), 0, 'as the last one ended');
@@ -253,4 +256,17 @@ t.test('viewers that read nothing, vanish, or send noise do not hold a migration
   t.equal(from.result.status, 'completed', from.stderr);
   t.equal(result.result.guestVerified, true, result.stderr);
   still.socket.terminate();
+});
+
+t.test('--watch tty tells a pipe in plain lines how it goes', async (t) => {
+  const ends = await migrate({
+    source: [...ram('16M', '4K'), '--postcopy-after', 'now', '--watch', 'tty'],
+    destination: ['--watch', 'tty'],
+  });
+  for (const [end, { stderr, exitCode }] of Object.entries(ends)) {
+    t.equal(exitCode, 0, stderr);
+    t.match(stderr, new RegExp(`^${end}: waiting`, 'm'));
+    t.match(stderr, new RegExp(`^${end}: completed 100 % of 16 MiB`, 'm'));
+    t.notOk(stderr.includes('\x1b'));
+  }
 });
