@@ -101,8 +101,10 @@ export class Output {
     };
     const signals = ['SIGINT', 'SIGTERM'] as const;
     for (const signal of signals) process.on(signal, listener);
-    // Nobody is left to end what a parent has started and left behind.
-    if (process.connected) process.once('disconnect', listener);
+    // Nobody is left to end what a parent has started and left behind, be it before this is called.
+    const hasParent = process.send !== undefined;
+    if (hasParent && process.connected) process.once('disconnect', listener);
+    else if (hasParent) setImmediate(listener);
     return () => {
       for (const signal of signals) process.off(signal, listener);
       process.off('disconnect', listener);

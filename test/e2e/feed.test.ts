@@ -2,7 +2,7 @@
 import t from 'tap';
 import { FEED_PAGE } from '../../src/feed/page-runs.ts';
 import { ram, to } from './check-migration.ts';
-import { Command, type Pair, startPair } from './command.ts';
+import { Command, migrate, type Pair, startPair } from './command.ts';
 import { FeedViewer } from './feed-viewer.ts';
 
 const CONTROL = ['--feed', '0', '--control', '--hold'];
@@ -256,4 +256,17 @@ t.test('viewers that read nothing, vanish, or send noise do not hold a migration
   t.equal(from.result.status, 'completed', from.stderr);
   t.equal(result.result.guestVerified, true, result.stderr);
   still.socket.terminate();
+});
+
+t.test('--watch tty tells a pipe in plain lines how it goes', async (t) => {
+  const ends = await migrate({
+    source: [...ram('16M', '4K'), '--postcopy-after', 'now', '--watch', 'tty'],
+    destination: ['--watch', 'tty'],
+  });
+  for (const [end, { stderr, exitCode }] of Object.entries(ends)) {
+    t.equal(exitCode, 0, stderr);
+    t.match(stderr, new RegExp(`^${end}: waiting`, 'm'));
+    t.match(stderr, new RegExp(`^${end}: completed 100 % of 16 MiB`, 'm'));
+    t.notOk(stderr.includes('\x1b'));
+  }
 });

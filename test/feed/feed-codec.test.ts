@@ -11,7 +11,7 @@ import { SAMPLE_FRAMES } from './sample-frames.ts';
 const SEED = 20251127;
 
 t.test('a frame of each kind comes back as it was', async (t) => {
-  t.strictSame(SAMPLE_FRAMES.map(({ kind }) => kind).sort(), Object.keys(FEED_MESSAGES).sort());
+  t.same(new Set(SAMPLE_FRAMES.map(({ kind }) => kind)), new Set(Object.keys(FEED_MESSAGES)));
   for (const frame of SAMPLE_FRAMES) t.same(decodeFrame(encodeFrame(frame)), frame, frame.kind);
 });
 

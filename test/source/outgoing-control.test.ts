@@ -46,7 +46,7 @@ t.test('a switch ends the pass under way, and the rest is sent after the switcho
   t.equal(precopyPages + backgroundPages, 1026, 'each page once');
   const records = outline(rig.bytes);
   t.ok(
-    records.some((words) => words.startsWith('POSTCOPY_RAM_DISCARD')),
+    records.some((words) => words.includes('DISCARD')),
     'and a destination can read it',
   );
   t.notOk(rig.migration.maySwitch);
