@@ -62,9 +62,24 @@ t.test('two containers', { skip, timeout: 540_000 }, async (t) => {
   const browser = await startBrowser(t);
   await watch.prints(/^watch at /);
   const { page, errors } = await openPage(browser, `http://127.0.0.1:${project.env['WATCH_PORT']}/`);
+  const start = page.locator('[data-action="start"]:enabled');
+
+  await t.test('the migration runs between them by itself and completes, with proof', async (t) => {
+    await shows(page, '#now', /Completed and verified/);
+    await destination.prints(/^guest verified$/);
+    const received = await destination.printed();
+    t.match(received, /^destination: completed/m);
+    t.match(received, /pc\.ram +2 MiB +16 MiB +16 MiB/, 'negotiated: the pages of both, by the variables');
+    t.match(await source.printed(), /emulated, 200 Mbit\/s/, 'and the link');
+    t.strictSame(
+      await Promise.all([source, destination, watch].map((each) => each.isHealthy())),
+      [true, true, true],
+      'all are healthy',
+    );
+  });
 
   await t.test('the network is cut before the switch: both fail clearly, the guest goes on', async (t) => {
-    await source.prints(/^source: precopy/);
+    await start.click();
     await shows(page, '#states-source', /active/);
     await source.leaveNetwork(project.network);
     await Promise.all([source.prints(/^source: failed/), destination.prints(/^destination: failed/)]);
@@ -77,25 +92,14 @@ t.test('two containers', { skip, timeout: 540_000 }, async (t) => {
     await shows(page, '#now', /The migration failed, and the guest goes on at the source/);
   });
 
-  await t.test(
-    'started again on the page, the migration runs between them and completes, with proof',
-    async (t) => {
-      await page.locator('[data-action="start"]').click();
-      await shows(page, '#states-source', /active/);
-      t.strictSame(await Promise.all([source, destination, watch].map((each) => each.isHealthy())), [
-        true,
-        true,
-        true,
-      ]);
-      await shows(page, '#now', /Completed and verified/);
-      await destination.prints(/^guest verified$/);
-      const received = await destination.printed();
-      t.match(received, /^destination: completed/m);
-      t.match(received, /pc\.ram +2 MiB +16 MiB +16 MiB/, 'negotiated: the pages of both, by the variables');
-      t.match(await source.printed(), /emulated, 200 Mbit\/s/, 'and the link');
-      t.strictSame(errors, [], 'nothing went wrong in a script');
-    },
-  );
+  await t.test('with the network mended, and started again on the page, it completes', async (t) => {
+    await start.click();
+    await shows(page, '#states-source', /active/);
+    await shows(page, '#now', /Completed and verified/);
+    const proofs = (await destination.printed()).match(/^guest verified$/gm);
+    t.equal(proofs?.length, 2);
+    t.strictSame(errors, [], 'nothing went wrong in a script');
+  });
 });
 
 /** A port that was free a moment ago: docker-compose cannot tell which one it took. */
