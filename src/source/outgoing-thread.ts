@@ -14,15 +14,18 @@ import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
 import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
+import { giveWay } from '../transport/thread-priority.ts';
+import { Answering } from './answering.ts';
 import { BandwidthLimit, batchBytesOf } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
 import type { OutgoingStep, SendStep } from './outgoing-stream.ts';
-import { rehearseOutgoing } from './rehearsal.ts';
+import { isWorthRehearsing, rehearseOutgoing } from './rehearsal.ts';
 
 const data = workerData as OutgoingThreadData;
 const PROGRESS_MS = 100;
+const ANSWER_COUNT_MS = 10;
 /** vCPUs look at their command many times in a millisecond; one that does not stop in this time never will. */
 const STOP_TIMEOUT_MS = 5000;
 /** How long a reason may take to leave before the connection is dropped all the same. */
@@ -43,6 +46,8 @@ returnPath.extension = data.options.negotiate;
 
 /** Emulated for all channels together. */
 const link = data.link === undefined ? undefined : new Link(data.link);
+/** Answers requests in a thread of its own, where that can be. */
+let answering: Answering | undefined;
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let recording: EndpointRecording | undefined;
@@ -87,9 +92,20 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
 }
 
 async function open(): Promise<Channel> {
-  const connected = await connectChannel(data.uri, data.timeoutMs);
+  const connected = await (answering === undefined
+    ? connectChannel(data.uri, data.timeoutMs)
+    : answering.sockets.connect(data.uri, data.timeoutMs, 'owner'));
   const linked = link === undefined ? connected : link.wrap(connected);
   return recording === undefined ? linked : recording.wrap(linked);
+}
+
+/** It needs descriptors, and nobody who sees the bytes pass. */
+function startAnswering(): Answering | undefined {
+  const isPlain = link === undefined && data.recordPath === undefined && data.uri.scheme !== 'ws';
+  if (data.options.preempt === 'none' || !isPlain) return undefined;
+  const rehearses = isWorthRehearsing(ram.totalBytes);
+  const { profile, options } = data;
+  return new Answering({ profile, negotiates: options.negotiate, rehearses, onError: fail });
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -174,6 +190,12 @@ async function perform(
     stopGuest();
   } else if (step.do === 'open-preempt') {
     await openPreempt();
+  } else if (step.do === 'begin-answers') {
+    giveWay();
+    answering!.begin({ ram: data.ram, ...step });
+  } else if (step.do === 'end-answers') {
+    await answering!.stop();
+    rate.add(bytesAnswered(), monotonicNs());
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
   } else if (step.do === 'await-request') {
@@ -185,8 +207,18 @@ async function perform(
     const pauseMs = limit?.pauseMs(step.lengthBytes, performance.now()) ?? 0;
     if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
     await write(step);
-    rate.add(step.lengthBytes, monotonicNs());
+    rate.add(step.lengthBytes + bytesAnswered(), monotonicNs());
   }
+}
+
+let countedAnswered = 0;
+
+/** Bytes that were sent by the thread that answers since this was asked. */
+function bytesAnswered(): number {
+  if (answering === undefined) return 0;
+  const bytes = answering.bytes - countedAnswered;
+  countedAnswered += bytes;
+  return bytes;
 }
 
 /** Sends nothing for a while; a request ends the pause, because it is urgent. */
@@ -203,6 +235,8 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 }
 
 async function migrate(): Promise<void> {
+  answering = startAnswering();
+  migration.answered = answering;
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
   channel = await open();
@@ -284,6 +318,8 @@ parentPort!.on('message', (message: ToOutgoingThread) => {
 });
 
 const progress = setInterval(postProgress, PROGRESS_MS);
+// Also while nothing else is sent: bytes that are counted in a heap would pass for a fast link.
+const answerCount = setInterval(() => rate.add(bytesAnswered(), monotonicNs()), ANSWER_COUNT_MS);
 
 let ending: unknown;
 try {
@@ -301,6 +337,7 @@ try {
   await leave(error);
 }
 clearInterval(progress);
+clearInterval(answerCount);
 const ended = report(ending);
 const broken = recording?.finish({
   status: ended.state,
@@ -308,4 +345,5 @@ const broken = recording?.finish({
 });
 if (broken !== undefined) post({ kind: 'warn', message: `the recording is incomplete: ${broken.message}` });
 post({ kind: 'done', report: ended });
+await answering?.end();
 parentPort!.close();
