@@ -187,7 +187,11 @@ async function open(): Promise<ReplayChannel | undefined> {
       board: shared.board,
       collapseNs: options.collapseNs,
       onNews: (news) => take(() => migration.onPreemptNews(news)),
-      onError: settle,
+      onError(error) {
+        take(() => {
+          throw error;
+        });
+      },
     });
   }
   listener = await (taker === undefined

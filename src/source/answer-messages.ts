@@ -1,5 +1,6 @@
 // What the outgoing thread and the thread that answers requests tell each other, beside what concerns sockets.
 import type { MessagePort } from 'node:worker_threads';
+import type { ErrorRecord } from '../errors.ts';
 import type { SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { NumberedRequest } from '../transport/socket-requests.ts';
@@ -32,7 +33,10 @@ export type ToAnswerThread =
   | { readonly kind: 'stop' };
 
 /** What the thread tells. */
-export type FromAnswerThread = { readonly kind: 'stopped' };
+export type FromAnswerThread =
+  | { readonly kind: 'stopped' }
+  /** What it had claimed could not be written. */
+  | { readonly kind: 'failed'; readonly error: ErrorRecord };
 
 /** Channels in the order in which they are connected. */
 export const MAIN_CHANNEL = 0;

@@ -1,5 +1,6 @@
 // Thread that answers requests on the preempt channel, however busy the thread of the main channel is.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { toErrorRecord } from '../errors.ts';
 import { RamImage } from '../machine/ram-block.ts';
 import { SocketOwner } from '../transport/socket-owner.ts';
 import { takePrecedence } from '../transport/thread-priority.ts';
@@ -24,16 +25,24 @@ let hasRam = false;
 
 const answers = new RequestAnswers(data, { canWrite, write }, new Float64Array(data.counts));
 
+function post(message: FromAnswerThread): void {
+  port.postMessage(message);
+}
+
 function canWrite(): boolean {
   return !isOver && pending === undefined;
 }
 
 function write({ pieces }: StreamPieces): void {
-  // That the channel broke is told by what reads it.
-  pending = owner.channels[PREEMPT_CHANNEL]!.writeAll(pieces)?.catch(() => undefined);
-  pending?.then(() => {
-    pending = undefined;
-  });
+  pending = owner.channels[PREEMPT_CHANNEL]!.writeAll(pieces)?.then(
+    () => {
+      pending = undefined;
+    },
+    (error: unknown) => {
+      isOver = true;
+      post({ kind: 'failed', error: toErrorRecord(error) });
+    },
+  );
 }
 
 function takeRam(): void {
@@ -59,8 +68,7 @@ const owner = new SocketOwner(port, {
 async function stop(): Promise<void> {
   isOver = true;
   await pending;
-  const stopped: FromAnswerThread = { kind: 'stopped' };
-  port.postMessage(stopped);
+  post({ kind: 'stopped' });
 }
 
 takePrecedence();

@@ -1,5 +1,6 @@
 // Starts the thread that answers requests, which owns the sockets of both channels.
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { fromErrorRecord } from '../errors.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { OwnedSockets } from '../transport/owned-sockets.ts';
 import type { AnswerableRam, AnswerThreadData, FromAnswerThread, ToAnswerThread } from './answer-messages.ts';
@@ -12,7 +13,7 @@ export interface AnsweringOptions {
   readonly profile: Profile;
   readonly negotiates: boolean;
   readonly rehearses: boolean;
-  /** The thread died. */
+  /** The thread died, or could not write. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -35,8 +36,9 @@ export class Answering {
     });
     this.sockets = new OwnedSockets(this.#worker);
     this.#stopped = new Promise((resolve) => {
-      this.#worker.on('message', (message: FromAnswerThread | { readonly kind: string }) => {
+      this.#worker.on('message', (message: FromAnswerThread) => {
         if (message.kind === 'stopped') resolve();
+        else if (message.kind === 'failed') onError(fromErrorRecord(message.error));
       });
       this.#worker.once('error', onError);
       this.#worker.once('exit', () => resolve());

@@ -105,7 +105,7 @@ function startAnswering(): Answering | undefined {
   if (data.options.preempt === 'none' || !isPlain) return undefined;
   const rehearses = isWorthRehearsing(ram.totalBytes);
   const { profile, options } = data;
-  return new Answering({ profile, negotiates: options.negotiate, rehearses, onError: fail });
+  return new Answering({ profile, negotiates: options.negotiate, rehearses, onError: failAfterLastWords });
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -138,21 +138,20 @@ async function openPreempt(): Promise<void> {
   preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
 }
 
+async function failAfterLastWords(error: unknown): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+  fail(error);
+}
+
 /** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
 async function write({ channel: name, pieces }: SendStep): Promise<void> {
   isStepSent = true;
   const pending = (name === 'main' ? channel! : preemptChannel!).writeAll(pieces);
   let isWritten = pending === undefined;
-  pending?.then(
-    () => {
-      isWritten = true;
-      wake?.();
-    },
-    async (error: unknown) => {
-      await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
-      fail(error);
-    },
-  );
+  pending?.then(() => {
+    isWritten = true;
+    wake?.();
+  }, failAfterLastWords);
   await nextTurn(); // requests are read in between
   if (!isWritten || failure !== undefined)
     await waitFor(() => isWritten, 'the destination to read', data.timeoutMs);
@@ -194,7 +193,7 @@ async function perform(
     giveWay();
     answering!.begin({ ram: data.ram, ...step });
   } else if (step.do === 'end-answers') {
-    await answering!.stop();
+    await endAnswers(answering!);
     rate.add(bytesAnswered(), monotonicNs());
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
@@ -209,6 +208,16 @@ async function perform(
     await write(step);
     rate.add(step.lengthBytes + bytesAnswered(), monotonicNs());
   }
+}
+
+/** What it has claimed is to be written before this end says that all was; bounded in time as a write is. */
+async function endAnswers(by: Answering): Promise<void> {
+  let isOver = false;
+  void by.stop().then(() => {
+    isOver = true;
+    wake?.();
+  });
+  await waitFor(() => isOver, 'the destination to read', data.timeoutMs);
 }
 
 let countedAnswered = 0;
