@@ -5,7 +5,7 @@ import type { ReturnPathName } from '../protocol/return-path-messages.ts';
 import type { StreamRecord } from '../protocol/stream-records.ts';
 import type { HostPages } from './host-pages.ts';
 import type { DeviceRecord } from './known-devices.ts';
-import type { CollapseStep } from './ram-tally.ts';
+import type { CollapseStep, RamTally } from './ram-tally.ts';
 
 /** How to receive a migration. */
 export interface IncomingOptions {
@@ -37,6 +37,11 @@ export interface IncomingEffects {
   reply(name: ReturnPathName, values: object): void;
   /** Makes the guest's RAM, all missing. */
   createRam(blocks: readonly RamBlockSpec[]): RamImage;
+  /**
+   * With a preempt channel, at LISTEN: returns whether another thread takes that channel from now on, and places what it
+   * brings with this tally. It tells by `onPreemptNews`.
+   */
+  placeElsewhere?(tally: RamTally): boolean;
   /** Performs the items in order, and calls `onGuestRunning` after a run. */
   load(items: readonly LoadItem[]): void;
   /** Tells a thing that is no error. */

@@ -11,17 +11,23 @@ import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
+import type { ReadBy } from '../transport/owned-sockets.ts';
 import { openReplay, type ReplayChannel } from '../transport/replay-channel.ts';
+import { giveWay } from '../transport/thread-priority.ts';
+import type { ChannelUri } from '../transport/uri.ts';
 import { FaultBoard } from './fault-board.ts';
 import { HostPages } from './host-pages.ts';
 import { IncomingMigration } from './incoming.ts';
 import type { IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } from './incoming-messages.ts';
 import { type PostcopyState, PostcopyStateCell } from './incoming-states.ts';
+import { PREEMPT_CHANNEL } from './preempt-messages.ts';
+import { PreemptTaker } from './preempt-taker.ts';
 import { rehearseIncoming } from './rehearsal.ts';
 import { ReturnPathPort } from './return-path-port.ts';
 
 const { options, ...shared } = workerData as IncomingThreadData;
 const PROGRESS_MS = 100;
+const ELSEWHERE_COUNT_MS = 10;
 /** How often the silence of the source is looked at, as a share of the time-out. */
 const SILENCE_CHECKS = 8;
 /** After an error we read on for so long: a connection that is dropped with unread bytes loses what we sent last. */
@@ -37,6 +43,9 @@ const hostPages = new HostPages({
 
 /** Made before a source connects, so that committing it delays nobody. */
 let preallocated: RamImage | undefined;
+let ram: RamImage | undefined;
+/** Takes the preempt channel in a thread of its own, where that can be. */
+let taker: PreemptTaker | undefined;
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
@@ -90,11 +99,17 @@ const migration = new IncomingMigration(
     },
     createRam(blocks) {
       // A stream may name only some of the blocks of the layout.
-      const ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
+      ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
       post({ kind: 'ram', ram: ram.shared, isNegotiated: migration.isNegotiated });
       return ram;
     },
     load: (items) => post({ kind: 'load', items }),
+    placeElsewhere(tally) {
+      if (taker === undefined) return false;
+      giveWay();
+      taker.place(ram!.shared, tally.share());
+      return true;
+    },
     warn: (message) => post({ kind: 'warn', message }),
     nowNs: monotonicNs,
     ...(recordLines === undefined
@@ -119,6 +134,7 @@ function take(action: () => void): void {
     if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
     if (figures !== undefined) showFigures(figures);
     if (cell.state !== shownState) postProgress();
+    if (migration.awaitsPreempt) taker?.tellNews();
     if (migration.isComplete) settle(undefined);
   } catch (error) {
     settle(error);
@@ -130,7 +146,7 @@ function readMain(from: Channel): void {
   from.read({
     data(input, start, end) {
       lastBytesMs = performance.now();
-      rate.add(end - start, monotonicNs());
+      rate.add(end - start + bytesElsewhere(), monotonicNs());
       take(() => migration.push(input, start, end));
     },
     end() {
@@ -142,6 +158,16 @@ function readMain(from: Channel): void {
       settle(error);
     },
   });
+}
+
+let countedElsewhere = 0;
+
+/** Bytes that the other thread has taken since this was asked. */
+function bytesElsewhere(): number {
+  if (taker === undefined) return 0;
+  const bytes = taker.wireBytes - countedElsewhere;
+  countedElsewhere += bytes;
+  return bytes;
 }
 
 function readPreempt(from: Channel): void {
@@ -168,7 +194,22 @@ async function open(): Promise<ReplayChannel | undefined> {
   if (options.recordPath !== undefined) recording = new EndpointRecording(options.recordPath, 'destination');
   const { layout } = hostPages;
   if (options.preallocates && layout !== undefined) preallocated = allocateRam(layout);
-  listener = await listenForChannels(options.origin.uri);
+  if (canTakeElsewhere(options.origin.uri)) {
+    taker = new PreemptTaker({
+      profile: options.profile,
+      board: shared.board,
+      collapseNs: options.collapseNs,
+      onNews: (news) => take(() => migration.onPreemptNews(news)),
+      onError(error) {
+        take(() => {
+          throw error;
+        });
+      },
+    });
+  }
+  listener = await (taker === undefined
+    ? listenForChannels(options.origin.uri)
+    : taker.sockets.listen(options.origin.uri, readerOf));
   post({ kind: 'listening', uri: listener.uri });
   const accepted = listener.accept();
   let isConnected = false;
@@ -184,6 +225,20 @@ async function open(): Promise<ReplayChannel | undefined> {
   if (options.preempt && options.profile !== '10.x') preemptChannel = recorded(await acceptSoon(listener));
   if (!awaitsLatePreempt()) listener.close();
   return undefined;
+}
+
+/**
+ * Whether a thread of its own takes the preempt channel. It needs descriptors, and nobody who sees the bytes pass; and
+ * host pages in pieces are collapsed by one thread alone.
+ */
+function canTakeElsewhere(uri: ChannelUri): boolean {
+  const isBroken = options.placementBytes !== undefined;
+  return options.preempt && uri.scheme !== 'ws' && options.recordPath === undefined && !isBroken;
+}
+
+/** The preempt channel is read where its pages are placed, and the main channel here, in larger pieces. */
+function readerOf(channel: number): ReadBy {
+  return channel === PREEMPT_CHANNEL ? 'owner' : 'this-thread';
 }
 
 /** Newer sources open the preempt channel when postcopy is about to begin (rule D104): late, or never. */
@@ -214,7 +269,10 @@ async function acceptSoon(from: Listener): Promise<Channel> {
 
 function watchSilence(): NodeJS.Timeout {
   return setInterval(() => {
-    if (!migration.awaitsSource || performance.now() - lastBytesMs < options.timeoutMs) return;
+    const elsewhereMs =
+      taker === undefined ? Number.POSITIVE_INFINITY : (monotonicNs() - taker.lastBytesNs) / 1e6;
+    const silentMs = Math.min(performance.now() - lastBytesMs, elsewhereMs);
+    if (!migration.awaitsSource || silentMs < options.timeoutMs) return;
     settle(
       new TransportError(
         'peer-silent',
@@ -313,6 +371,7 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   clearInterval(silence);
   if (error !== undefined) throw error;
   port.close();
+  await taker?.stop();
   await Promise.race([channel!.end(), new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref())]);
   preemptChannel?.destroy();
   channel!.destroy();
@@ -335,15 +394,17 @@ function report(
   error: unknown,
 ): IncomingReport {
   const tally = migration.tally;
+  const pages = tally?.pages;
+  rate.add(bytesElsewhere(), monotonicNs());
   return {
     status,
     isNegotiated: migration.isNegotiated,
     pages: {
       precopy: tally?.precopyPages ?? 0,
-      background: tally?.backgroundPages ?? 0,
-      requested: tally?.requestedPages ?? 0,
-      zero: tally?.zeroPages ?? 0,
-      duplicate: tally?.duplicatePages ?? 0,
+      background: pages?.backgroundPages ?? 0,
+      requested: pages?.requestedPages ?? 0,
+      zero: pages?.zeroPages ?? 0,
+      duplicate: pages?.duplicatePages ?? 0,
       discarded: tally?.discardedPages ?? 0,
     },
     pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
@@ -376,12 +437,15 @@ parentPort!.on('message', (message: ToIncomingThread) => {
 
 const progress = setInterval(postProgress, PROGRESS_MS);
 const sampling = setInterval(samplePages, LEAST_INTERVAL_NS / 1e6);
+// Also while nothing comes on the main channel: bytes that are counted in a heap would pass for a fast link.
+const elsewhereCount = setInterval(() => rate.add(bytesElsewhere(), monotonicNs()), ELSEWHERE_COUNT_MS);
 try {
   const replay = await migrate();
   finish(report('completed', replay?.replies(), undefined));
 } catch (thrown) {
   const error = firstError ?? thrown;
   listener?.close();
+  await taker?.stop();
   // All has come and the guest runs here: that the source could not be told does not undo it.
   const state = migration.isComplete ? 'completed' : migration.fail();
   // A stray ADVISE or LISTEN ends a running QEMU 7.2 instead of pausing it (rule D58).
@@ -394,4 +458,6 @@ try {
 }
 clearInterval(progress);
 clearInterval(sampling);
+clearInterval(elsewhereCount);
+await taker?.end();
 parentPort!.close();

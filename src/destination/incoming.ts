@@ -12,7 +12,7 @@ import { nextPostcopyState, type PostcopyStateCell } from './incoming-states.ts'
 import { checkKnownSection, deviceStateBytes } from './known-devices.ts';
 import { decodePackage, type PackageRecord } from './package-records.ts';
 import { PagePlacer } from './page-placer.ts';
-import { PreemptIntake } from './preempt-intake.ts';
+import { PreemptIntake, type PreemptNews } from './preempt-intake.ts';
 import { RamTally } from './ram-tally.ts';
 
 /** An incoming migration. Feed it the channels' bytes. */
@@ -62,6 +62,11 @@ export class IncomingMigration implements StreamSink {
     return !this.#decoder.hasEnded || this.#preempt?.isAwaited === true;
   }
 
+  /** Whether all is here but for what the preempt channel has to bring. */
+  get awaitsPreempt(): boolean {
+    return this.#decoder.hasEnded && this.#preempt?.isAwaited === true;
+  }
+
   /** Takes bytes of the main channel, or nothing after `fail`. @throws MigrationError that ends the migration */
   push(input: Uint8Array, start: number, end: number): void {
     if (this.#hasFailed) return;
@@ -87,6 +92,13 @@ export class IncomingMigration implements StreamSink {
   pushPreempt(input: Uint8Array, start: number, end: number): void {
     if (this.#hasFailed || this.isComplete) return;
     this.#preempt!.push(input, start, end);
+    this.#finishIfAllHasCome();
+  }
+
+  /** Another thread takes the preempt channel, and tells how far it is. @throws MigrationError that ends the migration */
+  onPreemptNews(news: PreemptNews): void {
+    if (this.#hasFailed || this.isComplete) return;
+    this.#preempt!.follow(news);
     this.#finishIfAllHasCome();
   }
 
@@ -304,6 +316,7 @@ export class IncomingMigration implements StreamSink {
     this.#cell.advance('listen');
     if (this.#options.profile === 'strict') tally.checkWholeHostPages();
     tally.isPostcopy = true;
+    if (this.#preempt !== undefined && this.#effects.placeElsewhere?.(tally) === true) this.#preempt.leave();
   }
 
   #package(blob: Uint8Array): void {

@@ -165,7 +165,7 @@ export class PagePlacer {
 
   #begin(block: BlockTally, hostPage: number): void {
     const state = block.ram.pageState(hostPage);
-    if (state === PAGE_STATE.PRESENT) this.#refusePresent(block, hostPage);
+    if (state === PAGE_STATE.PRESENT || !block.begin(hostPage)) this.#refusePresent(block, hostPage);
     // Reading the clock costs as much as placing a small page, so only pages that somebody may wait for are timed.
     const isTimed = block.pagesPerHostPage > 1 || state === PAGE_STATE.REQUESTED;
     this.#open = { block, hostPage, recordCount: 0, firstByteNs: isTimed ? this.#options.nowNs() : 0 };

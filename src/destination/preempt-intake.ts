@@ -6,6 +6,14 @@ import { RamRecordDecoder, type RamSink } from '../protocol/ram-record-decoder.t
 import type { PagePlacer } from './page-placer.ts';
 import type { RamTally } from './ram-tally.ts';
 
+/** How far the preempt channel is, where another thread takes it. */
+export interface PreemptNews {
+  readonly hasEnded: boolean;
+  readonly isClosed: boolean;
+  readonly position: number;
+  readonly partial: string | undefined;
+}
+
 /** The preempt channel of an incoming migration. */
 export class PreemptIntake {
   #hasEnded = false;
@@ -14,6 +22,8 @@ export class PreemptIntake {
   #placer: PagePlacer | undefined;
   #position = 0;
   #isClosed = false;
+  /** Of another thread that takes the channel in place of this one. */
+  #news: PreemptNews | undefined;
   readonly #profile: Profile;
 
   constructor(profile: Profile) {
@@ -27,9 +37,29 @@ export class PreemptIntake {
     this.#placer = placer;
   }
 
+  /** How far it is, for the thread that decides. */
+  get news(): PreemptNews {
+    const { partial } = this;
+    return { hasEnded: this.#hasEnded, isClosed: this.#isClosed, position: this.#position, partial };
+  }
+
+  /** From LISTEN on another thread takes the channel: what still came before that came too early. */
+  leave(): void {
+    this.#news = this.news;
+  }
+
+  /** Goes by what another thread tells that takes the channel. @throws TransportError as `checkEnd` */
+  follow(news: PreemptNews): void {
+    this.#news = news;
+    this.#hasEnded = news.hasEnded;
+    this.#isClosed = news.isClosed;
+    this.#position = news.position;
+    this.checkEnd();
+  }
+
   /** Names the host page that is under way, for messages. */
   get partial(): string | undefined {
-    return this.#placer?.partial;
+    return this.#news === undefined ? this.#placer?.partial : this.#news.partial;
   }
 
   /** Throws away what came of a host page that never became whole. */
@@ -64,7 +94,7 @@ export class PreemptIntake {
   push(input: Uint8Array, start: number, end: number): void {
     if (this.#hasEnded) return;
     try {
-      if (this.#tally?.isPostcopy !== true) {
+      if (this.#tally?.isPostcopy !== true || this.#news !== undefined) {
         throw new StateError('preempt-before-listen', 'expected no page before LISTEN, found one', {
           rule: 'D102',
         });

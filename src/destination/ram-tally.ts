@@ -7,6 +7,7 @@ import { hex } from '../protocol/bytes.ts';
 import type { PresentPages } from '../telemetry/pages-over-time.ts';
 import type { CollapseCounts, CollapseResult } from '../telemetry/result.ts';
 import { BrokenPages, type Collapse } from './broken-pages.ts';
+import { CountsElsewhere, PAGE_COUNTS, type PageCountName, type PageCounts } from './counts-elsewhere.ts';
 
 /** A page size on the way from the pieces to their host page, and what a collapse into one takes. */
 export interface CollapseStep {
@@ -23,29 +24,54 @@ export interface CollapseOptions {
   readonly collapseSteps?: readonly CollapseStep[] | undefined;
 }
 
+/** A block's tally as it goes to another thread that places too. */
+export interface SharedBlockTally {
+  readonly pushed: SharedArrayBuffer;
+  readonly received: SharedArrayBuffer;
+  readonly begun: SharedArrayBuffer;
+}
+
+/** A tally as it goes to another thread that places too. */
+export interface SharedTally {
+  readonly counts: SharedArrayBuffer;
+  readonly blocks: readonly SharedBlockTally[];
+}
+
 /** What has come of one block. */
 export class BlockTally {
   readonly ram: RamBlock;
   /** Place of the block in the RAM list. */
   readonly index: number;
   readonly pagesPerHostPage: number;
-  /** Host pages that are not present. */
-  missingCount: number;
   /** Host pages of which some target pages came, but not all. */
   partialCount = 0;
   /** A bit for each host page that came in postcopy while nobody waited for it. */
   readonly pushed: SharedBitmap;
   /** Undefined where each host page is placed as a whole. */
   readonly broken: BrokenPages | undefined;
+  /** Host pages that are not present, as far as this thread knows. */
+  #missingCount: number;
   readonly #received: Uint32Array;
+  /** With a second thread that places: a bit for each host page that one of the two has begun. */
+  #begun: SharedBitmap | undefined;
+  readonly #elsewhere: CountsElsewhere;
 
-  constructor(ram: RamBlock, index: number, collapse: CollapseOptions) {
+  constructor(
+    ram: RamBlock,
+    index: number,
+    collapse: CollapseOptions,
+    elsewhere: CountsElsewhere,
+    shared?: SharedBlockTally,
+  ) {
     this.ram = ram;
     this.index = index;
     this.pagesPerHostPage = ram.targetPagesPerHostPage;
-    this.missingCount = ram.hostPageCount;
-    this.pushed = SharedBitmap.allocate(ram.hostPageCount);
-    this.#received = new Uint32Array(ram.hostPageCount);
+    this.#missingCount = ram.hostPageCount;
+    this.#elsewhere = elsewhere;
+    const pushed = shared?.pushed ?? SharedBitmap.allocate(ram.hostPageCount).buffer;
+    this.pushed = new SharedBitmap(pushed, ram.hostPageCount);
+    this.#received = new Uint32Array(shared?.received ?? new SharedArrayBuffer(4 * ram.hostPageCount));
+    if (shared !== undefined) this.#begun = new SharedBitmap(shared.begun, ram.hostPageCount);
     if (ram.spec.wholePageBytes !== undefined)
       this.broken = breakPages(ram, ram.spec.wholePageBytes, collapse);
   }
@@ -60,10 +86,40 @@ export class BlockTally {
     return true;
   }
 
+  /** Host pages that are not present. */
+  get missingCount(): number {
+    return this.#missingCount - this.#elsewhere.placed(this.index);
+  }
+
+  /** Host pages that this thread has placed, and none of which was discarded since. */
+  get placedCount(): number {
+    return this.ram.hostPageCount - this.#missingCount;
+  }
+
+  /** From now on another thread places too, with what this returns. Only before the first page of postcopy. */
+  share(): SharedBlockTally {
+    this.#begun ??= SharedBitmap.allocate(this.ram.hostPageCount);
+    return {
+      pushed: this.pushed.buffer,
+      received: this.#received.buffer as SharedArrayBuffer,
+      begun: this.#begun.buffer,
+    };
+  }
+
+  /** By who is about to place a host page in postcopy: false if another thread has begun it, now or before. */
+  begin(hostPage: number): boolean {
+    return this.#begun === undefined || this.#begun.set(hostPage);
+  }
+
+  /** Counts host pages that were discarded. */
+  countDiscarded(presentCount: number): void {
+    this.#missingCount += presentCount;
+  }
+
   /** Makes a host page present. */
   publish(hostPage: number, isPostcopy: boolean): void {
     if (this.ram.publish(hostPage) === PAGE_STATE.PRESENT) return;
-    this.missingCount -= 1;
+    this.#missingCount -= 1;
     this.broken?.place(hostPage, isPostcopy);
   }
 
@@ -97,9 +153,42 @@ export class RamTally {
   zeroPages = 0;
   duplicatePages = 0;
   discardedPages = 0;
+  /** What the thread has placed that this tally was shared with. */
+  readonly #elsewhere: CountsElsewhere;
+  /** Where the thread that has shared its tally looks for what is placed here. */
+  readonly #told: CountsElsewhere | undefined;
 
-  constructor(ram: RamImage, collapse: CollapseOptions) {
-    this.blocks = ram.blocks.map((block, index) => new BlockTally(block, index, collapse));
+  /** `shared` is what another thread gave that places too. */
+  constructor(ram: RamImage, collapse: CollapseOptions, shared?: SharedTally) {
+    const blockCount = ram.blocks.length;
+    this.#elsewhere = new CountsElsewhere(blockCount);
+    this.#told = shared && new CountsElsewhere(blockCount, shared.counts);
+    this.blocks = ram.blocks.map(
+      (block, index) => new BlockTally(block, index, collapse, this.#elsewhere, shared?.blocks[index]),
+    );
+  }
+
+  /** For the thread that is to place too: its tally is made of this. */
+  share(): SharedTally {
+    return {
+      counts: this.#elsewhere.words.buffer as SharedArrayBuffer,
+      blocks: this.blocks.map((block) => block.share()),
+    };
+  }
+
+  /** By the thread whose tally was made of another's: lets that know what it has placed so far. */
+  publishCounts(): void {
+    this.#told?.write(
+      this,
+      this.blocks.map((block) => block.placedCount),
+    );
+  }
+
+  /** Counts of all threads together. */
+  get pages(): PageCounts {
+    return Object.fromEntries(
+      PAGE_COUNTS.map((name) => [name, this[name] + this.#elsewhere.pages(name)]),
+    ) as Record<PageCountName, number>;
   }
 
   /** Whether every host page is present. */
@@ -114,11 +203,8 @@ export class RamTally {
   /** Target pages whose host page is present. */
   get presentPages(): PresentPages {
     const missing = this.blocks.reduce((sum, block) => sum + block.missingCount * block.pagesPerHostPage, 0);
-    return {
-      present: this.totalPages - missing,
-      background: this.backgroundPages,
-      requested: this.requestedPages,
-    };
+    const { backgroundPages, requestedPages } = this.pages;
+    return { present: this.totalPages - missing, background: backgroundPages, requested: requestedPages };
   }
 
   /** What became of host pages that are placed in pieces; undefined if none are. */
@@ -161,7 +247,7 @@ export class RamTally {
       }
       block.ram.discardRange(start, length);
       block.ram.origins?.noteDiscard(first, count);
-      block.missingCount += presentCount;
+      block.countDiscarded(presentCount);
       block.forget(first, count);
       this.discardedPages += count * block.pagesPerHostPage;
     }

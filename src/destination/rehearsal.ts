@@ -18,9 +18,13 @@ import { FaultBoard } from './fault-board.ts';
 import { HostPages } from './host-pages.ts';
 import { IncomingMigration } from './incoming.ts';
 import { PostcopyStateCell } from './incoming-states.ts';
+import { PagePlacer } from './page-placer.ts';
+import { PreemptIntake } from './preempt-intake.ts';
+import { RamTally } from './ram-tally.ts';
 
 const BLOCK = 'rehearsal';
 const PAGE_COUNT = 1024;
+const PAGES_PER_TURN = 16;
 /** About as long as V8 takes to notice and to optimise all that runs once per page. */
 const REHEARSAL_MS = 150;
 /** No multiple of a record, so that each piece cuts a record elsewhere. */
@@ -38,6 +42,33 @@ export async function rehearseIncoming(isOver: () => boolean): Promise<void> {
     for (let at = 0; at < stream.length; at += PIECE_BYTES) {
       if (isOver()) return;
       migration.push(stream, at, Math.min(at + PIECE_BYTES, stream.length));
+      await nextTurn();
+    }
+  }
+}
+
+/** Takes requested pages, one at a time, until `isOver` or long enough: for the thread of a preempt channel. */
+export async function rehearsePreempt(isOver: () => boolean): Promise<void> {
+  const body = new Uint8Array(TARGET_PAGE_BYTES).fill(1);
+  const spec = { name: BLOCK, lengthBytes: PAGE_COUNT * TARGET_PAGE_BYTES, hostPageBytes: TARGET_PAGE_BYTES };
+  const records = Array.from({ length: PAGE_COUNT }, (_, page) =>
+    joinBytes([encodeRecordHead(page * TARGET_PAGE_BYTES, RAM_FLAG.PAGE, BLOCK), body]),
+  );
+  const deadlineMs = performance.now() + REHEARSAL_MS;
+  while (performance.now() < deadlineMs) {
+    const tally = new RamTally(RamImage.allocate([{ ...spec, kind: 'system' }], 'missing'), {
+      nowNs: monotonicNs,
+      collapseNs: 0,
+    });
+    tally.isPostcopy = true;
+    const intake = new PreemptIntake('strict');
+    const board = FaultBoard.allocate(1);
+    intake.begin(tally, new PagePlacer(tally, { profile: 'strict', board, nowNs: monotonicNs }));
+    for (const [page, record] of records.entries()) {
+      tally.blocks[0]!.ram.claim(page);
+      intake.push(record, 0, record.length);
+      if (page % PAGES_PER_TURN > 0) continue;
+      if (isOver()) return;
       await nextTurn();
     }
   }

@@ -1,6 +1,7 @@
 // What is written to one channel: batches that become steps for the driver, and what was sent so far.
 import type { RamBlock } from '../machine/ram-block.ts';
 import { encodeSection } from '../protocol/sections.ts';
+import type { SharedPageClaims } from './page-claims.ts';
 import { BATCH_BYTES, RecordBatch, type StreamPieces } from './record-batch.ts';
 import { RAM_SECTION_ID, ramPayloadEnd } from './setup-records.ts';
 
@@ -21,6 +22,14 @@ export interface SendStep extends StreamPieces {
 export type OutgoingStep =
   | SendStep
   | { readonly do: 'open-preempt' }
+  /** From now on another thread answers requests, with what it claims of these pages. */
+  | {
+      readonly do: 'begin-answers';
+      readonly placementPageBytes: readonly number[];
+      readonly claims: SharedPageClaims;
+    }
+  /** Until it answers no more, and what it has claimed was written. */
+  | { readonly do: 'end-answers' }
   | { readonly do: 'await-return-path'; readonly what: string; readonly isHere: () => boolean }
   /** Until a page is requested, or so long. */
   | { readonly do: 'await-request'; readonly forNs: number }

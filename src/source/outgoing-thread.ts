@@ -14,18 +14,21 @@ import { summariseRoundTrips } from '../telemetry/round-trips.ts';
 import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
-import { connectPatiently } from '../transport/connect-patiently.ts';
+import { connectPatiently, unlessAborted } from '../transport/connect-patiently.ts';
 import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
+import { giveWay } from '../transport/thread-priority.ts';
+import { Answering } from './answering.ts';
 import { BandwidthLimit, batchBytesOf } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
 import type { OutgoingStep, SendStep } from './outgoing-stream.ts';
-import { rehearseOutgoing } from './rehearsal.ts';
+import { isWorthRehearsing, rehearseOutgoing } from './rehearsal.ts';
 
 const data = workerData as OutgoingThreadData;
 const PROGRESS_MS = 100;
+const ANSWER_COUNT_MS = 10;
 /** vCPUs look at their command many times in a millisecond; one that does not stop in this time never will. */
 const STOP_TIMEOUT_MS = 5000;
 /** How long a reason may take to leave before the connection is dropped all the same. */
@@ -55,6 +58,8 @@ returnPath.extension = data.options.negotiate;
 const connecting = new AbortController();
 /** Emulated for all channels together. */
 const link = data.link === undefined ? undefined : new Link(data.link);
+/** Answers requests in a thread of its own, where that can be. */
+let answering: Answering | undefined;
 let channel: Channel | undefined;
 let preemptChannel: Channel | undefined;
 let recording: EndpointRecording | undefined;
@@ -99,6 +104,13 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
   if (failure !== undefined) throw failure;
 }
 
+function connect(signal: AbortSignal): Promise<Channel> {
+  const { uri, timeoutMs } = data;
+  return answering === undefined
+    ? connectChannel(uri, timeoutMs, signal)
+    : unlessAborted(answering.sockets.connect(uri, timeoutMs, 'owner'), signal);
+}
+
 function wrap(connected: Channel): Channel {
   const linked = link === undefined ? connected : link.wrap(connected);
   return recording === undefined ? linked : recording.wrap(linked);
@@ -106,14 +118,22 @@ function wrap(connected: Channel): Channel {
 
 /** The destination may come up only after us. */
 async function openMain(): Promise<Channel> {
-  const connected = await connectPatiently(data.uri, {
-    attemptMs: data.timeoutMs,
+  const connected = await connectPatiently(connect, {
     patienceMs: data.connectTimeoutMs,
     signal: connecting.signal,
     onWait: ({ message }) =>
       post({ kind: 'warn', message: `${message}; trying for ${data.connectTimeoutMs} ms` }),
   });
   return wrap(connected);
+}
+
+/** It needs descriptors, and nobody who sees the bytes pass. */
+function startAnswering(): Answering | undefined {
+  const isPlain = link === undefined && data.recordPath === undefined && data.uri.scheme !== 'ws';
+  if (data.options.preempt === 'none' || !isPlain) return undefined;
+  const rehearses = isWorthRehearsing(ram.totalBytes);
+  const { profile, options } = data;
+  return new Answering({ profile, negotiates: options.negotiate, rehearses, onError: failAfterLastWords });
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -142,8 +162,13 @@ function listenToReturnPath(to: Channel): void {
 
 /** Nothing is read from a preempt channel; that it broke is told by the main channel too, but for a write that waits. */
 async function openPreempt(): Promise<void> {
-  preemptChannel = wrap(await connectChannel(data.uri, data.timeoutMs, connecting.signal));
+  preemptChannel = wrap(await connect(connecting.signal));
   preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
+}
+
+async function failAfterLastWords(error: unknown): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+  fail(error);
 }
 
 /** Writes, bounded in time: a peer that stops reading must not hold us for ever. */
@@ -151,16 +176,10 @@ async function write({ channel: name, pieces }: SendStep): Promise<void> {
   isStepSent = true;
   const pending = (name === 'main' ? channel! : preemptChannel!).writeAll(pieces);
   let isWritten = pending === undefined;
-  pending?.then(
-    () => {
-      isWritten = true;
-      wake?.();
-    },
-    async (error: unknown) => {
-      await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
-      fail(error);
-    },
-  );
+  pending?.then(() => {
+    isWritten = true;
+    wake?.();
+  }, failAfterLastWords);
   await nextTurn(); // requests are read in between
   if (!isWritten || failure !== undefined)
     await waitFor(() => isWritten, 'the destination to read', data.timeoutMs);
@@ -198,6 +217,12 @@ async function perform(
     stopGuest();
   } else if (step.do === 'open-preempt') {
     await openPreempt();
+  } else if (step.do === 'begin-answers') {
+    giveWay();
+    answering!.begin({ ram: data.ram, ...step });
+  } else if (step.do === 'end-answers') {
+    await endAnswers(answering!);
+    rate.add(bytesAnswered(), monotonicNs());
   } else if (step.do === 'await-return-path') {
     await waitFor(step.isHere, step.what, data.timeoutMs);
   } else if (step.do === 'await-request') {
@@ -209,8 +234,28 @@ async function perform(
     const pauseMs = limit?.pauseMs(step.lengthBytes, performance.now()) ?? 0;
     if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
     await write(step);
-    rate.add(step.lengthBytes, monotonicNs());
+    rate.add(step.lengthBytes + bytesAnswered(), monotonicNs());
   }
+}
+
+/** What it has claimed is to be written before this end says that all was; bounded in time as a write is. */
+async function endAnswers(by: Answering): Promise<void> {
+  let isOver = false;
+  void by.stop().then(() => {
+    isOver = true;
+    wake?.();
+  });
+  await waitFor(() => isOver, 'the destination to read', data.timeoutMs);
+}
+
+let countedAnswered = 0;
+
+/** Bytes that were sent by the thread that answers since this was asked. */
+function bytesAnswered(): number {
+  if (answering === undefined) return 0;
+  const bytes = answering.bytes - countedAnswered;
+  countedAnswered += bytes;
+  return bytes;
 }
 
 /** Sends nothing for a while; a request ends the pause, because it is urgent. */
@@ -227,6 +272,8 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 }
 
 async function migrate(): Promise<void> {
+  answering = startAnswering();
+  migration.answered = answering;
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
   channel = await openMain();
@@ -351,6 +398,8 @@ function cancel(force: boolean): void {
 }
 
 const progress = setInterval(postProgress, PROGRESS_MS);
+// Also while nothing else is sent: bytes that are counted in a heap would pass for a fast link.
+const answerCount = setInterval(() => rate.add(bytesAnswered(), monotonicNs()), ANSWER_COUNT_MS);
 
 let ending: unknown;
 try {
@@ -368,6 +417,7 @@ try {
   await leave(error);
 }
 clearInterval(progress);
+clearInterval(answerCount);
 if (figures !== undefined) {
   showFigures(figures);
   postNews();
@@ -379,4 +429,5 @@ const broken = recording?.finish({
 });
 if (broken !== undefined) post({ kind: 'warn', message: `the recording is incomplete: ${broken.message}` });
 post({ kind: 'done', report: ended });
+await answering?.end();
 parentPort!.close();

@@ -15,10 +15,12 @@ import { type FlightLimit, FlightWindow } from './flight-window.ts';
 import { type BlockPlacement, checkPlacements, type GuestPages, wantedPlacements } from './negotiation.ts';
 import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './outgoing-states.ts';
 import { type OutgoingCounters, OutgoingStream, type Steps, zeroCounters } from './outgoing-stream.ts';
+import { PageClaims } from './page-claims.ts';
 import { appendDirtyPages } from './page-feed.ts';
 import { PageOrder, type PlacedBlock } from './page-order.ts';
 import { sendPages } from './postcopy-pages.ts';
 import { type PushCounts, type PushOptions, PushPhase } from './push/push-phase.ts';
+import { ANSWERED_PAGE_BYTES, type AnsweredCounts } from './request-answers.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -66,6 +68,8 @@ export class OutgoingMigration {
   placements: readonly BlockPlacement[] = [];
   /** Set by the driver when the guest has stopped. */
   devices: readonly DeviceSection[] = [];
+  /** Set by a driver that has a thread to answer requests on the preempt channel: what that has sent so far. */
+  answered: AnsweredCounts | undefined;
   readonly #ram: RamImage;
   readonly #options: OutgoingOptions;
   readonly #stream = new OutgoingStream('main', zeroCounters());
@@ -104,7 +108,15 @@ export class OutgoingMigration {
   }
 
   get counters(): Readonly<OutgoingCounters> {
-    return this.#stream.counters;
+    const { counters } = this.#stream;
+    if (this.answered === undefined) return counters;
+    const { pages, zeroPages, bytes } = this.answered;
+    return {
+      ...counters,
+      requestedPages: counters.requestedPages + pages,
+      zeroPages: counters.zeroPages + zeroPages,
+      wireBytes: counters.wireBytes + bytes,
+    };
   }
 
   get passes(): readonly PassEstimate[] {
@@ -351,9 +363,14 @@ export class OutgoingMigration {
     stream.forgetBlock();
     yield* stream.send(this.#ping(PING.BEFORE_PACKAGE));
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
-    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history));
+    const claims = this.#claimsOf(blocks);
+    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history), claims);
     order.isPushPaused = this.#isPushPaused;
     this.#order = order;
+    if (claims !== undefined) {
+      const placementPageBytes = blocks.map((block) => block.placementPageBytes);
+      yield* stream.perform({ do: 'begin-answers', placementPageBytes, claims: claims.shared });
+    }
     this.advance('package-leaves');
     yield* stream.send(encodePackage(this.devices, this.#ping(PING.IN_PACKAGE)));
     yield* stream.send(this.#ping(PING.AFTER_PACKAGE));
@@ -361,8 +378,11 @@ export class OutgoingMigration {
     this.#push.begin(order, stream.nowNs);
     const { backgroundBatchBytes, breaksHugePages, preempt } = this.#options;
     const preemptStream = this.#preemptStream;
-    const channels = { main: stream, preempt: preemptStream, breaksHugePages };
+    // What another thread does not answer is under way here, or no page to be sent.
+    const preemptHere = claims === undefined ? preemptStream : undefined;
+    const channels = { main: stream, preempt: preemptHere, breaksHugePages };
     yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push, backgroundBatchBytes });
+    if (claims !== undefined) yield* stream.perform({ do: 'end-answers' });
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();
@@ -370,6 +390,12 @@ export class OutgoingMigration {
     // A 7.2 destination waits for it before it says SHUT; a newer one wants none (rules S40, S41).
     if (preempt === 'at-setup') yield* preemptStream!.send(encodeEos());
     this.#enterPhase('await-shut');
+  }
+
+  /** What two threads share the pages by, if another answers requests and all pages are small enough for it. */
+  #claimsOf(blocks: readonly PlacedBlock[]): PageClaims | undefined {
+    const areSmall = blocks.every((block) => block.placementPageBytes <= ANSWERED_PAGE_BYTES);
+    return this.answered !== undefined && areSmall ? PageClaims.allocate(blocks) : undefined;
   }
 
   #placedBlocks(): PlacedBlock[] {

@@ -2,6 +2,7 @@
 import { LimitError, MemoryMapError, ProtocolError } from '../errors.ts';
 import { hex } from '../protocol/bytes.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { CLAIMANT, type PageClaims } from './page-claims.ts';
 import { type PageUnit, type PlacedBlock, unitOf } from './page-unit.ts';
 import { DirtyLine } from './push/dirty-line.ts';
 import { ForwardPush } from './push/forward.ts';
@@ -38,13 +39,19 @@ export class PageOrder {
   readonly #line: DirtyLine;
   #push: PushStrategy;
   #lastNamed: PlacedBlock | undefined;
+  readonly #claims: PageClaims | undefined;
 
-  /** `beginPush` gives the strategy of what is sent unasked; `forward` without. */
+  /**
+   * `beginPush` gives the strategy of what is sent unasked; `forward` without. `claims` are those of a migration of
+   * which another thread answers requests.
+   */
   constructor(
     blocks: readonly PlacedBlock[],
     beginPush: (line: DirtyLine) => PushStrategy = (line) => new ForwardPush(line),
+    claims?: PageClaims,
   ) {
     this.#blocks = blocks;
+    this.#claims = claims;
     this.#line = new DirtyLine(blocks);
     this.#push = beginPush(this.#line);
   }
@@ -104,6 +111,11 @@ export class PageOrder {
     }
     const nextPage = start / TARGET_PAGE_BYTES;
     const endPage = nextPage + lengthBytes / TARGET_PAGE_BYTES;
+    if (this.#claims?.has(block, nextPage, CLAIMANT.PREEMPT) && this.#isClean(block, nextPage, endPage)) {
+      // Another thread has answered it, so nobody waits for this one.
+      this.#push.requested(this.#line.positionOf(block, nextPage), true);
+      return;
+    }
     this.#requests.push({ block, nextPage, endPage, isServed: false });
   }
 
@@ -133,6 +145,7 @@ export class PageOrder {
       const unit = unitOf(block, page, true);
       request.nextPage = unit.firstPage + unit.pageCount;
       request.isServed = true;
+      if (!this.#claim(unit)) continue;
       this.#push.requested(this.#line.positionOf(block, page), true);
       return unit;
     }
@@ -142,8 +155,22 @@ export class PageOrder {
   /** The next one of the background, in the order of the push strategy. */
   nextBackground(): PageUnit | undefined {
     if (this.isPushPaused) return undefined;
-    const position = this.#push.next();
-    return position === -1 ? undefined : this.#line.unitAt(position);
+    for (let position = this.#push.next(); position !== -1; position = this.#push.next()) {
+      const unit = this.#line.unitAt(position);
+      if (this.#claim(unit)) return unit;
+    }
+    return undefined;
+  }
+
+  /** Whether a placement page is to be sent here. One that another thread sends is clean, as far as this one goes. */
+  #claim(unit: PageUnit): boolean {
+    if (this.#claims === undefined || this.#claims.take(unit, CLAIMANT.MAIN)) return true;
+    unit.block.ram.dirty.clearRange(unit.firstPage, unit.pageCount);
+    return false;
+  }
+
+  #isClean({ ram }: PlacedBlock, page: number, endPage: number): boolean {
+    return ram.dirty.nextSet(page, endPage) === -1;
   }
 
   #foundSent(block: PlacedBlock, page: number): void {

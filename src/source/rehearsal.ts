@@ -2,7 +2,10 @@
 import { RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { OutgoingMigration } from './outgoing.ts';
+import { PageClaims } from './page-claims.ts';
+import { ANSWERED, RequestAnswers } from './request-answers.ts';
 
 const BLOCK = {
   name: 'rehearsal',
@@ -15,14 +18,15 @@ const REHEARSAL_MS = 100;
 /** Less RAM than this is sent before a rehearsal would be over. */
 const WORTH_IT_BYTES = 128 * 2 ** 20;
 
+/** Whether a migration of so much RAM gains by a rehearsal. */
+export function isWorthRehearsing(ramBytes: number): boolean {
+  return ramBytes >= WORTH_IT_BYTES;
+}
+
 /** Sends for a while, unless the migration of `ramBytes` to come is too small to gain by it. */
 export function rehearseOutgoing(ramBytes: number): void {
-  if (ramBytes < WORTH_IT_BYTES) return;
-  const ram = RamImage.allocate([BLOCK], 'present');
-  const [block] = ram.blocks;
-  for (let page = 0; page < block!.targetPageCount; page += 1) {
-    block!.words(0)[(page * TARGET_PAGE_BYTES) / 4] = 1; // zero pages would go another way
-  }
+  if (!isWorthRehearsing(ramBytes)) return;
+  const ram = rehearsalRam();
   const deadlineMs = performance.now() + REHEARSAL_MS;
   while (performance.now() < deadlineMs) {
     const migration = new OutgoingMigration(ram, {
@@ -42,4 +46,39 @@ export function rehearseOutgoing(ramBytes: number): void {
       if (step.value.do === 'stop-guest') migration.devices = [];
     }
   }
+}
+
+/** Answers requests that nobody has made: for the thread that does so. */
+export function rehearseAnswers(): void {
+  const ram = rehearsalRam();
+  const [block] = ram.blocks;
+  const placed = { ram: block!, placementPageBytes: TARGET_PAGE_BYTES };
+  const requests = Array.from({ length: block!.targetPageCount }, (_, page) => {
+    const values = { start: page * TARGET_PAGE_BYTES, length: TARGET_PAGE_BYTES };
+    return page === 0
+      ? encodeReturnPath('REQ_PAGES_ID', { ...values, block: BLOCK.name })
+      : encodeReturnPath('REQ_PAGES', values);
+  });
+  const writer = { canWrite: () => true, write: () => undefined };
+  const deadlineMs = performance.now() + REHEARSAL_MS;
+  while (performance.now() < deadlineMs) {
+    block!.dirty.setRange(0, block!.targetPageCount);
+    const answers = new RequestAnswers(
+      { profile: 'strict', negotiates: false },
+      writer,
+      new Float64Array(ANSWERED.COUNT),
+    );
+    answers.begin(ram, [TARGET_PAGE_BYTES], PageClaims.allocate([placed]).shared);
+    for (const request of requests) answers.push(request);
+  }
+}
+
+/** Without zero pages, which would go another way. */
+function rehearsalRam(): RamImage {
+  const ram = RamImage.allocate([BLOCK], 'present');
+  const [block] = ram.blocks;
+  for (let page = 0; page < block!.targetPageCount; page += 1) {
+    block!.words(0)[(page * TARGET_PAGE_BYTES) / 4] = 1;
+  }
+  return ram;
 }

@@ -1,4 +1,5 @@
 // What a channel is: an ordered stream of bytes in both directions, whatever carries it.
+import type { LentDescriptor } from './socket-requests.ts';
 
 /** Takes what comes in on a channel. */
 export interface ChannelReader {
@@ -22,6 +23,8 @@ export interface Channel {
    * `destroy`.
    */
   readonly fileDescriptor: number;
+  /** For a thread that does not own the channel, but reads or writes it; undefined, or missing, where it cannot. */
+  lend?(): LentDescriptor | undefined;
   /** Starts reading; call it once. */
   read(reader: ChannelReader): void;
   /** Writes bytes; they may be reused when the promise resolves. @throws TransportError */

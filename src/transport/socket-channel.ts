@@ -5,6 +5,8 @@ import { connect, createServer, type Server, Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import type { Channel, ChannelReader, Listener } from './channel.ts';
+import { DescriptorCell } from './descriptor-cell.ts';
+import type { LentDescriptor } from './socket-requests.ts';
 import { type ChannelUri, formatUri } from './uri.ts';
 
 /** Bytes read from the kernel in one go. */
@@ -16,13 +18,15 @@ type SocketUri = Extract<ChannelUri, { scheme: 'tcp' | 'unix' }>;
 interface SocketHandle {
   readonly fd: number;
   reading: boolean;
+  close(onClose?: () => void): void;
 }
 
 function handleOf(socket: Socket): SocketHandle | null {
   return (socket as unknown as { _handle: SocketHandle | null })._handle;
 }
 
-function broken(peer: string, error: NodeJS.ErrnoException): TransportError {
+/** What an error of the kernel says of a connection. */
+export function broken(peer: string, error: NodeJS.ErrnoException): TransportError {
   const what = error.code === 'ECONNREFUSED' ? 'refused' : error.code === 'ECONNRESET' ? 'reset' : 'broken';
   // An error that stands for those of several addresses has no words of its own.
   const message = `connection with ${peer}: ${error.message || error.code}`;
@@ -60,6 +64,20 @@ class SocketChannel implements Channel {
 
   get fileDescriptor(): number {
     return handleOf(this.#socket)?.fd ?? -1;
+  }
+
+  lend(): LentDescriptor | undefined {
+    const handle = handleOf(this.#socket);
+    if (handle === null) return undefined;
+    const descriptor = handle.fd;
+    const cells = [DescriptorCell.allocate(descriptor), DescriptorCell.allocate(descriptor)] as const;
+    // Node closes a socket by itself when an error comes, and would tell only afterwards.
+    const close = handle.close;
+    handle.close = (onClose) => {
+      for (const cell of cells) cell.close();
+      close.call(handle, onClose);
+    };
+    return { descriptor, reads: cells[0].shared, writes: cells[1].shared };
   }
 
   read(reader: ChannelReader): void {
@@ -119,7 +137,7 @@ function writeNow(fd: number, pieces: readonly Uint8Array[]): number | NodeJS.Er
 }
 
 /** Pieces without their first bytes. */
-function piecesFrom(pieces: readonly Uint8Array[], skippedBytes: number): Uint8Array[] {
+export function piecesFrom(pieces: readonly Uint8Array[], skippedBytes: number): Uint8Array[] {
   let skipped = skippedBytes;
   const left: Uint8Array[] = [];
   for (const piece of pieces) {

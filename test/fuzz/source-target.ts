@@ -183,7 +183,7 @@ class Drive {
       if (this.#events.length > 0) this.#nextEvent();
       return true;
     }
-    if (step.do === 'open-preempt') throw new Error('no case asks for a preempt channel');
+    if (step.do !== 'await-return-path') throw new Error('no case asks for a preempt channel');
     while (!step.isHere()) {
       this.#stepsLeft = 0;
       if (this.#events.length > 0) this.#nextEvent();

@@ -21,6 +21,9 @@ export interface DriveHooks {
   onStopGuest?(): void;
   /** The core waits for a request, for so long at most; one that is answered here ends it. */
   onAwaitRequest?(forNs: number): void;
+  /** From now on another thread answers requests; it has answered all when the second one returns. */
+  onBeginAnswers?(step: Extract<OutgoingStep, { do: 'begin-answers' }>): void;
+  onEndAnswers?(): void;
 }
 
 export const DEFAULT_OPTIONS: OutgoingOptions = {
@@ -86,6 +89,10 @@ export class OutgoingRig {
         if (this.migration.requestCount === before) this.nowNs += step.value.forNs;
       } else if (step.value.do === 'open-preempt') {
         this.isPreemptOpen = true;
+      } else if (step.value.do === 'begin-answers') {
+        this.#hooks.onBeginAnswers?.(step.value);
+      } else if (step.value.do === 'end-answers') {
+        this.#hooks.onEndAnswers?.();
       } else {
         this.#hooks.onAwait?.(step.value.what);
         if (!step.value.isHere()) throw new Error(`the core waits for ${step.value.what} for ever`);
