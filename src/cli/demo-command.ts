@@ -11,6 +11,9 @@ import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { type ChildEvent, EXIT, Output } from './output.ts';
 import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
+import { ServedWatch } from './serve-watch.ts';
+import { watchesInTerminal, watchFeeds } from './watch-in-terminal.ts';
+import { WATCH_OPTION, watchAddressOf } from './watch-options.ts';
 
 /** Help and options of `postcopy demo`. */
 export const DEMO_HELP = {
@@ -24,6 +27,9 @@ export const DEMO_HELP = {
     rate: { value: 'N', doc: 'accesses a second of each vCPU' },
     'postcopy-after': { value: 'WHEN', doc: 'now, a number of passes, no-convergence or never' },
     ...LINK_OPTIONS,
+    ...WATCH_OPTION,
+    control: { doc: 'with --watch: let viewers of the page steer the migration' },
+    hold: { doc: 'with --control: let the guest run, and migrate when a viewer of the page says so' },
     ...OUTPUT_OPTIONS,
   },
   examples: [
@@ -32,6 +38,7 @@ export const DEMO_HELP = {
       doc: 'over a link of 1 Gbit/s with a round trip of 1 ms',
       command: 'postcopy demo --scenario thp --link 1gbit --rtt 1ms',
     },
+    { doc: 'with a page to watch it on', command: 'postcopy demo --watch' },
     { doc: '4 KiB to 2 MiB, as one JSON object', command: 'postcopy demo --scenario thp --json' },
   ],
 } as const satisfies CommandHelp;
@@ -74,6 +81,24 @@ class End {
   }
 }
 
+/** Joins the feed of an end; returns what leaves it. */
+type JoinFeed = (end: 'source' | 'destination', url: string) => () => void;
+
+function joinInTerminal(output: Output): JoinFeed {
+  const join = watchFeeds(output);
+  return (_, url) => {
+    join(url);
+    return () => undefined; // it left when the end did
+  };
+}
+
+function joinOnPage({ run }: ServedWatch): JoinFeed {
+  return (end, url) => {
+    run.join(end, url);
+    return () => run.leave(url);
+  };
+}
+
 /** Runs the two ends of one step. */
 async function runStep(
   step: ScenarioStep,
@@ -83,9 +108,15 @@ async function runStep(
     destinationArgs: readonly string[];
     output: Output;
     running: Set<End>;
+    /** Joins the feed of an end, and tells what leaves it; undefined where nobody watches. */
+    joinFeed: JoinFeed | undefined;
   },
 ): Promise<DemoStep> {
-  const { address, sourceArgs, destinationArgs, output, running } = options;
+  const { address, sourceArgs, destinationArgs, output, running, joinFeed } = options;
+  const leaving: (() => void)[] = [];
+  const join = (end: 'source' | 'destination', url: string): void => {
+    if (joinFeed !== undefined) leaving.push(joinFeed(end, url));
+  };
   let heard!: (uri: string) => void;
   const listening = new Promise<string>((resolve) => {
     heard = resolve;
@@ -95,18 +126,21 @@ async function runStep(
     ['--incoming', address, ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
-      else if (event.phase === 'hash' || event.phase === 'verify')
+      else if (event.kind === 'feed') join('destination', event.url);
+      else if (event.kind === 'progress' && (event.phase === 'hash' || event.phase === 'verify'))
         output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
   );
   running.add(destination);
   const uri = await Promise.race([listening, destination.failsWithoutListening()]);
   const source = new End('source', ['--migrate', uri, ...step.source, ...sourceArgs], (event) => {
-    if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+    if (event.kind === 'feed') join('source', event.url);
+    else if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
   });
   running.add(source);
   const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
   running.clear();
+  for (const leave of leaving) leave();
   return {
     name: step.name,
     expectation: step.expectation,
@@ -180,7 +214,19 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
 /** What the destination is told of the emulated link. @throws OptionError */
 function floorArguments(args: Arguments): string[] {
   if (linkOf(args) === undefined) return [];
-  return ['--floor-link', args.text('link')!.split('/')[0]!, '--floor-rtt', args.text('rtt') ?? '0us'];
+  return ['--floor-link', args.text('link')!, '--floor-rtt', args.text('rtt') ?? '0us'];
+}
+
+/** What an end is told where the demo is watched. @throws OptionError */
+function feedArguments(args: Arguments, others: readonly string[]): string[] {
+  const hasPage = args.has('watch') && !watchesInTerminal(args);
+  if (!hasPage) args.refuse(['control', 'hold'], 'without a page to --watch');
+  if (!args.has('watch')) return [];
+  return [
+    '--feed',
+    '127.0.0.1:0',
+    ...['control', ...others].flatMap((name) => (args.has(name) ? [`--${name}`] : [])),
+  ];
 }
 
 /** Runs `postcopy demo` and returns its exit code. @throws OptionError */
@@ -196,32 +242,40 @@ export async function demoCommand(args: Arguments): Promise<number> {
   });
   // The scenarios leave no downtime so that they reach postcopy; without it precopy would then never end.
   if (args.text('postcopy-after') === 'never') sourceArgs.push('--downtime-limit', '300');
-  const destinationArgs = floorArguments(args);
+  const watchAddress = watchAddressOf(args);
+  const destinationArgs = [...floorArguments(args), ...feedArguments(args, [])];
+  sourceArgs.push(...feedArguments(args, ['hold']));
   const output = new Output('demo', args);
   const running = new Set<End>();
   let isCancelled = false;
+  const interrupted = new AbortController();
   // On a terminal Ctrl-C reaches both ends too; a signal to the demo alone must be passed on.
   const stopListening = output.onInterrupt(() => {
     isCancelled = true;
+    interrupted.abort();
     for (const end of running) end.process.kill('SIGINT');
   });
   output.line(`${name}: ${scenario.title}`);
+  const watch = watchAddress && (await ServedWatch.serve(watchAddress, args.has('control'), output));
+  const joinFeed = watchesInTerminal(args) ? joinInTerminal(output) : watch && joinOnPage(watch);
   const steps: DemoStep[] = [];
   try {
     for (const step of scenario.steps) {
       if (isCancelled) break;
-      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running }));
+      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running, joinFeed }));
+    }
+    if (!isCancelled) {
+      const exitCode = output.finish(combine(name, scenario, steps));
+      await watch?.stay(interrupted.signal);
+      return steps.every((step) => step.met) ? exitCode : EXIT.FAILED;
     }
   } catch (error) {
     if (!isCancelled) throw error; // an end that was cancelled before it listened has no result to show
   } finally {
     stopListening();
+    await watch?.close();
   }
-  if (isCancelled) {
-    const last = steps.at(-1);
-    if (last?.source != null) output.finish({ ...combine(name, scenario, steps), status: 'cancelled' });
-    return EXIT.CANCELLED;
-  }
-  const exitCode = output.finish(combine(name, scenario, steps));
-  return steps.every((step) => step.met) ? exitCode : EXIT.FAILED;
+  const last = steps.at(-1);
+  if (last?.source != null) output.finish({ ...combine(name, scenario, steps), status: 'cancelled' });
+  return EXIT.CANCELLED;
 }

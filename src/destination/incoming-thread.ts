@@ -3,8 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
+import { RecordLines } from '../protocol/record-lines.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
+import { LEAST_INTERVAL_NS, PagesOverTimeSeries } from '../telemetry/pages-over-time.ts';
+import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
@@ -48,6 +51,7 @@ let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
 let recording: EndpointRecording | undefined;
 let rate = new WireRate(monotonicNs());
+const pagesOverTime = new PagesOverTimeSeries();
 let connectedNs = monotonicNs();
 let listenNs: number | null = null;
 let lastBytesMs = performance.now();
@@ -77,6 +81,10 @@ function post(message: ToMain): void {
   parentPort!.postMessage(message);
 }
 
+/** For who watches; undefined where nobody may, and then none of it is kept. */
+const figures = shared.figures && new SharedFigures(shared.figures);
+const recordLines = options.isWatched === true ? new RecordLines() : undefined;
+
 const port = new ReturnPathPort(shared.port, (bytes) => {
   channel?.write(bytes).catch(settle);
 });
@@ -92,7 +100,7 @@ const migration = new IncomingMigration(
     createRam(blocks) {
       // A stream may name only some of the blocks of the layout.
       ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
-      post({ kind: 'ram', ram: ram.shared });
+      post({ kind: 'ram', ram: ram.shared, isNegotiated: migration.isNegotiated });
       return ram;
     },
     load: (items) => post({ kind: 'load', items }),
@@ -104,12 +112,16 @@ const migration = new IncomingMigration(
     },
     warn: (message) => post({ kind: 'warn', message }),
     nowNs: monotonicNs,
+    ...(recordLines === undefined
+      ? {}
+      : { record: (record, offset, lengthBytes) => recordLines.addForward(record, offset, lengthBytes) }),
   },
   { cell, board: new FaultBoard(shared.board) },
 );
 
 function allocateRam(blocks: readonly RamBlockSpec[]): RamImage {
-  const ram = RamImage.allocate(blocks, 'missing');
+  const allocated = RamImage.allocate(blocks, 'missing');
+  const ram = options.isWatched === true ? allocated.withOrigins() : allocated;
   if (options.preallocates) for (const block of ram.blocks) block.commit();
   return ram;
 }
@@ -120,6 +132,7 @@ function take(action: () => void): void {
   try {
     action();
     if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
+    if (figures !== undefined) showFigures(figures);
     if (cell.state !== shownState) postProgress();
     if (migration.awaitsPreempt) taker?.tellNews();
     if (migration.isComplete) settle(undefined);
@@ -282,7 +295,23 @@ function phaseName(): string {
   return cell.state === 'listening' ? 'device' : 'postcopy-active';
 }
 
+function showFigures(to: SharedFigures): void {
+  to.set(RUN_FIGURE.WIRE_BYTES, rate.totalBytes);
+  const { tally } = migration;
+  if (tally === undefined) return;
+  const { pages } = tally;
+  to.set(RUN_FIGURE.PRECOPY_PAGES, tally.precopyPages);
+  to.set(RUN_FIGURE.BACKGROUND_PAGES, pages.backgroundPages);
+  to.set(RUN_FIGURE.REQUESTED_PAGES, pages.requestedPages);
+  to.set(RUN_FIGURE.ZERO_PAGES, pages.zeroPages);
+  to.set(RUN_FIGURE.DISCARDED_PAGES, tally.discardedPages);
+  to.set(RUN_FIGURE.DUPLICATE_PAGES, pages.duplicatePages);
+}
+
 function postProgress(): void {
+  const news = recordLines?.take();
+  if (news !== undefined) post({ kind: 'records', ...news });
+  figures?.set(RUN_FIGURE.PEAK_BYTES_PER_SECOND, rate.peakBytesPerSecond ?? 0);
   shownState = cell.state;
   const blocks = migration.tally?.blocks ?? [];
   const sum = (of: (block: (typeof blocks)[number]) => number) =>
@@ -294,6 +323,14 @@ function postProgress(): void {
     totalBytes: sum((block) => block.ram.lengthBytes),
     wireBytes: rate.totalBytes,
   });
+}
+
+/** Notes how many pages are present; the last point is of the end, due or not. */
+function samplePages(isLast = false): void {
+  const { tally } = migration;
+  const elapsedNs = monotonicNs() - connectedNs;
+  if (tally === undefined || !(isLast || pagesOverTime.isDue(elapsedNs))) return;
+  pagesOverTime.add(elapsedNs, tally.presentPages);
 }
 
 /** Says why to a source that can read it, then reads on until it has closed. */
@@ -329,6 +366,8 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   // One that never comes is no error: nothing was asked for then.
   if (awaitsLatePreempt()) acceptLatePreempt(listener!).catch(() => undefined);
   const error = await settled;
+  clearInterval(sampling);
+  samplePages(true);
   listener?.close();
   clearInterval(silence);
   if (error !== undefined) throw error;
@@ -371,6 +410,7 @@ function report(
     },
     pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
     ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
+    ...(tally === undefined ? {} : { pagesOverTime: pagesOverTime.columns(tally.totalPages) }),
     wireBytes: rate.totalBytes,
     connectedNs,
     listenNs,
@@ -399,6 +439,7 @@ parentPort!.on('message', (message: ToIncomingThread) => {
 const progress = setInterval(postProgress, PROGRESS_MS);
 // Also while nothing comes on the main channel: bytes that are counted in a heap would pass for a fast link.
 const elsewhereCount = setInterval(() => rate.add(bytesElsewhere(), monotonicNs()), ELSEWHERE_COUNT_MS);
+const sampling = setInterval(samplePages, LEAST_INTERVAL_NS / 1e6);
 try {
   const replay = await migrate();
   finish(report('completed', replay?.replies(), undefined));
@@ -418,5 +459,6 @@ try {
 }
 clearInterval(progress);
 clearInterval(elsewhereCount);
+clearInterval(sampling);
 await taker?.end();
 parentPort!.close();

@@ -29,7 +29,10 @@ export class SocketOwner {
   take({ number, request }: NumberedRequest): void {
     this.#perform(request).then(
       (answer) => this.#tell({ kind: 'socket-answer', number, ...answer }),
-      (error: unknown) => this.#tell({ kind: 'socket-answer', number, error: toErrorRecord(error) }),
+      (error: unknown) => {
+        const causeCode = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
+        this.#tell({ kind: 'socket-answer', number, error: toErrorRecord(error), causeCode });
+      },
     );
   }
 

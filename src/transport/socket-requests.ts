@@ -42,7 +42,13 @@ export type SocketNews =
       readonly opened?: OpenedChannel;
       readonly uri?: string;
     }
-  | { readonly kind: 'socket-answer'; readonly number: number; readonly error: ErrorRecord }
+  | {
+      readonly kind: 'socket-answer';
+      readonly number: number;
+      readonly error: ErrorRecord;
+      /** What the kernel called it, if it was the kernel. */
+      readonly causeCode: string | undefined;
+    }
   | { readonly kind: 'socket-data'; readonly channel: number; readonly bytes: Uint8Array }
   | { readonly kind: 'socket-end'; readonly channel: number }
   | { readonly kind: 'socket-error'; readonly channel: number; readonly error: ErrorRecord };
