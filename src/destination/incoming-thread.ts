@@ -299,12 +299,13 @@ function showFigures(to: SharedFigures): void {
   to.set(RUN_FIGURE.WIRE_BYTES, rate.totalBytes);
   const { tally } = migration;
   if (tally === undefined) return;
+  const { pages } = tally;
   to.set(RUN_FIGURE.PRECOPY_PAGES, tally.precopyPages);
-  to.set(RUN_FIGURE.BACKGROUND_PAGES, tally.backgroundPages);
-  to.set(RUN_FIGURE.REQUESTED_PAGES, tally.requestedPages);
-  to.set(RUN_FIGURE.ZERO_PAGES, tally.zeroPages);
+  to.set(RUN_FIGURE.BACKGROUND_PAGES, pages.backgroundPages);
+  to.set(RUN_FIGURE.REQUESTED_PAGES, pages.requestedPages);
+  to.set(RUN_FIGURE.ZERO_PAGES, pages.zeroPages);
   to.set(RUN_FIGURE.DISCARDED_PAGES, tally.discardedPages);
-  to.set(RUN_FIGURE.DUPLICATE_PAGES, tally.duplicatePages);
+  to.set(RUN_FIGURE.DUPLICATE_PAGES, pages.duplicatePages);
 }
 
 function postProgress(): void {
@@ -436,9 +437,9 @@ parentPort!.on('message', (message: ToIncomingThread) => {
 });
 
 const progress = setInterval(postProgress, PROGRESS_MS);
-const sampling = setInterval(samplePages, LEAST_INTERVAL_NS / 1e6);
 // Also while nothing comes on the main channel: bytes that are counted in a heap would pass for a fast link.
 const elsewhereCount = setInterval(() => rate.add(bytesElsewhere(), monotonicNs()), ELSEWHERE_COUNT_MS);
+const sampling = setInterval(samplePages, LEAST_INTERVAL_NS / 1e6);
 try {
   const replay = await migrate();
   finish(report('completed', replay?.replies(), undefined));
@@ -457,7 +458,7 @@ try {
   finish(report(status, replies, error));
 }
 clearInterval(progress);
-clearInterval(sampling);
 clearInterval(elsewhereCount);
+clearInterval(sampling);
 await taker?.end();
 parentPort!.close();

@@ -203,8 +203,11 @@ export class RamTally {
   /** Target pages whose host page is present. */
   get presentPages(): PresentPages {
     const missing = this.blocks.reduce((sum, block) => sum + block.missingCount * block.pagesPerHostPage, 0);
-    const { backgroundPages, requestedPages } = this.pages;
-    return { present: this.totalPages - missing, background: backgroundPages, requested: requestedPages };
+    return {
+      present: this.totalPages - missing,
+      background: this.pages.backgroundPages,
+      requested: this.pages.requestedPages,
+    };
   }
 
   /** What became of host pages that are placed in pieces; undefined if none are. */

@@ -14,10 +14,11 @@ import { summariseRoundTrips } from '../telemetry/round-trips.ts';
 import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
-import { connectPatiently, unlessAborted } from '../transport/connect-patiently.ts';
+import { connectPatiently } from '../transport/connect-patiently.ts';
 import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
 import { giveWay } from '../transport/thread-priority.ts';
+import type { ChannelUri } from '../transport/uri.ts';
 import { Answering } from './answering.ts';
 import { BandwidthLimit, batchBytesOf } from './bandwidth-limit.ts';
 import type { DeviceSection } from './device-sections.ts';
@@ -104,27 +105,9 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
   if (failure !== undefined) throw failure;
 }
 
-function connect(signal: AbortSignal): Promise<Channel> {
-  const { uri, timeoutMs } = data;
-  return answering === undefined
-    ? connectChannel(uri, timeoutMs, signal)
-    : unlessAborted(answering.sockets.connect(uri, timeoutMs, 'owner'), signal);
-}
-
 function wrap(connected: Channel): Channel {
   const linked = link === undefined ? connected : link.wrap(connected);
   return recording === undefined ? linked : recording.wrap(linked);
-}
-
-/** The destination may come up only after us. */
-async function openMain(): Promise<Channel> {
-  const connected = await connectPatiently(connect, {
-    patienceMs: data.connectTimeoutMs,
-    signal: connecting.signal,
-    onWait: ({ message }) =>
-      post({ kind: 'warn', message: `${message}; trying for ${data.connectTimeoutMs} ms` }),
-  });
-  return wrap(connected);
 }
 
 /** It needs descriptors, and nobody who sees the bytes pass. */
@@ -134,6 +117,29 @@ function startAnswering(): Answering | undefined {
   const rehearses = isWorthRehearsing(ram.totalBytes);
   const { profile, options } = data;
   return new Answering({ profile, negotiates: options.negotiate, rehearses, onError: failAfterLastWords });
+}
+
+/** One attempt to connect. */
+function connect(uri: ChannelUri, timeoutMs: number, signal: AbortSignal): Promise<Channel> {
+  return answering === undefined
+    ? connectChannel(uri, timeoutMs, signal)
+    : answering.sockets.connect(uri, timeoutMs, 'owner', signal);
+}
+
+/** The destination may come up only after us. */
+async function openMain(): Promise<Channel> {
+  const connected = await connectPatiently(
+    data.uri,
+    {
+      attemptMs: data.timeoutMs,
+      patienceMs: data.connectTimeoutMs,
+      signal: connecting.signal,
+      onWait: ({ message }) =>
+        post({ kind: 'warn', message: `${message}; trying for ${data.connectTimeoutMs} ms` }),
+    },
+    connect,
+  );
+  return wrap(connected);
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -162,7 +168,7 @@ function listenToReturnPath(to: Channel): void {
 
 /** Nothing is read from a preempt channel; that it broke is told by the main channel too, but for a write that waits. */
 async function openPreempt(): Promise<void> {
-  preemptChannel = wrap(await connect(connecting.signal));
+  preemptChannel = wrap(await connect(data.uri, data.timeoutMs, connecting.signal));
   preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
 }
 

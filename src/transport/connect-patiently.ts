@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportError } from '../errors.ts';
 import type { Channel } from './channel.ts';
+import { connectChannel } from './open.ts';
+import type { ChannelUri } from './uri.ts';
 
 /** Between two attempts: short beside the start of a process, long beside an attempt. */
 const RETRY_MS = 100;
@@ -11,21 +13,13 @@ const NOT_YET = ['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREA
 
 /** How long to try, and who may end that. */
 export interface Patience {
+  /** How long one attempt may take. */
+  readonly attemptMs: number;
   /** How long attempts go on while nobody listens; 0 is one attempt. */
   readonly patienceMs: number;
   readonly signal: AbortSignal;
   /** Called once, when the first attempt has found nobody. */
   onWait?(error: TransportError): void;
-}
-
-/** What is awaited, for who can't end it: rejects with what the signal was aborted with, when it is. */
-export function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const give = (): void => reject(signal.reason);
-    if (signal.aborted) give();
-    signal.addEventListener('abort', give, { once: true });
-    awaited.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
-  });
 }
 
 function isNotYet(error: unknown): error is TransportError {
@@ -35,21 +29,22 @@ function isNotYet(error: unknown): error is TransportError {
 }
 
 /**
- * Connects as soon as somebody listens; `connect` makes one attempt.
+ * Connects as soon as somebody listens.
  *
  * Only an address where nobody is yet is tried again: whatever else goes wrong would go wrong again.
  *
- * @throws TransportError; what `signal` was aborted with
+ * `connect` makes one attempt. @throws TransportError; what `signal` was aborted with
  */
 export async function connectPatiently(
-  connect: (signal: AbortSignal) => Promise<Channel>,
+  uri: ChannelUri,
   patience: Patience,
+  connect: (uri: ChannelUri, timeoutMs: number, signal: AbortSignal) => Promise<Channel> = connectChannel,
 ): Promise<Channel> {
-  const { patienceMs, signal } = patience;
+  const { attemptMs, patienceMs, signal } = patience;
   const deadlineMs = performance.now() + patienceMs;
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return await connect(signal);
+      return await connect(uri, attemptMs, signal);
     } catch (error) {
       if (!isNotYet(error) || patienceMs === 0) throw error;
       const leftMs = deadlineMs - performance.now();

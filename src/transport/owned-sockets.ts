@@ -44,9 +44,15 @@ export class OwnedSockets {
     });
   }
 
-  /** Connects to a destination. @throws TransportError as `connectChannel` */
-  async connect(uri: ChannelUri, timeoutMs: number, readBy: ReadBy): Promise<Channel> {
-    return this.#open(await this.ask({ do: 'connect', uri, timeoutMs }), readBy);
+  /** Connects to a destination. @throws as `connectChannel`; an attempt that `signal` has ended goes on unheard */
+  async connect(uri: ChannelUri, timeoutMs: number, readBy: ReadBy, signal: AbortSignal): Promise<Channel> {
+    signal.throwIfAborted();
+    const connected = this.ask({ do: 'connect', uri, timeoutMs });
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    aborted.catch(() => undefined); // also after the race
+    return this.#open(await Promise.race([connected, aborted]), readBy);
   }
 
   /** Listens for a source; `readBy` tells who reads each channel, by its number. @throws TransportError `cannot-listen` */
@@ -83,7 +89,7 @@ export class OwnedSockets {
       case 'socket-answer': {
         const waiting = this.#waiting.get(news.number);
         this.#waiting.delete(news.number);
-        if ('error' in news) waiting?.reject(rebuilt(news.error, news.systemCode));
+        if ('error' in news) waiting?.reject(rebuild(news.error, news.causeCode));
         else waiting?.resolve(news);
         return;
       }
@@ -99,13 +105,6 @@ export class OwnedSockets {
       default: // of others on the same port
     }
   }
-}
-
-/** The error of an answer, with its cause as far as that can be told between threads. */
-function rebuilt(record: ErrorRecord, systemCode: string | undefined): Error {
-  const error = fromErrorRecord(record);
-  if (systemCode !== undefined) error.cause = Object.assign(new Error(record.message), { code: systemCode });
-  return error;
 }
 
 /** One of them. */
@@ -222,6 +221,13 @@ class OwnedChannel implements Channel {
   #closed(): TransportError {
     return new TransportError('connection-broken', `connection with ${this.peer}: it was closed`);
   }
+}
+
+/** The error of the owner, with what the kernel said: who connects looks at that. */
+function rebuild(record: ErrorRecord, causeCode: string | undefined): Error {
+  if (causeCode === undefined) return fromErrorRecord(record);
+  const withCause = { ...record, cause: Object.assign(new Error(record.message), { code: causeCode }) };
+  return fromErrorRecord(withCause);
 }
 
 const WOULD_WAIT = -1;

@@ -30,8 +30,8 @@ export class SocketOwner {
     this.#perform(request).then(
       (answer) => this.#tell({ kind: 'socket-answer', number, ...answer }),
       (error: unknown) => {
-        const systemCode = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-        this.#tell({ kind: 'socket-answer', number, error: toErrorRecord(error), systemCode });
+        const causeCode = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
+        this.#tell({ kind: 'socket-answer', number, error: toErrorRecord(error), causeCode });
       },
     );
   }

@@ -46,8 +46,8 @@ export type SocketNews =
       readonly kind: 'socket-answer';
       readonly number: number;
       readonly error: ErrorRecord;
-      /** What the system called it, such as ECONNREFUSED. */
-      readonly systemCode?: string | undefined;
+      /** What the kernel called it, if it was the kernel. */
+      readonly causeCode: string | undefined;
     }
   | { readonly kind: 'socket-data'; readonly channel: number; readonly bytes: Uint8Array }
   | { readonly kind: 'socket-end'; readonly channel: number }

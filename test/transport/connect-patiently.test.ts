@@ -4,10 +4,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Channel } from '../../src/transport/channel.ts';
 import { connectPatiently, type Patience } from '../../src/transport/connect-patiently.ts';
-import { connectChannel, listenForChannels } from '../../src/transport/open.ts';
-import { type ChannelUri, parseUri } from '../../src/transport/uri.ts';
+import { listenForChannels } from '../../src/transport/open.ts';
+import { parseUri } from '../../src/transport/uri.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'postcopy-'));
 t.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -26,15 +25,11 @@ async function deserted(kind: string): Promise<string> {
   return listener.uri;
 }
 
-/** How one attempt is made. */
-function to(uri: ChannelUri, attemptMs = 5000): (signal: AbortSignal) => Promise<Channel> {
-  return (signal) => connectChannel(uri, attemptMs, signal);
-}
-
 /** What a patience is told, and how often. */
 function patience(options: Partial<Patience>): Patience & { readonly waits: string[] } {
   const waits: string[] = [];
   return {
+    attemptMs: 5000,
     patienceMs: LONG_MS,
     signal: never,
     onWait: ({ code }) => void waits.push(code),
@@ -50,7 +45,7 @@ for (const kind of ['tcp', 'unix', 'ws']) {
     const foundNobody = new Promise<void>((resolve) => {
       found = resolve;
     });
-    const connecting = connectPatiently(to(uri), { ...patience({}), onWait: found });
+    const connecting = connectPatiently(uri, { ...patience({}), onWait: found });
     await foundNobody;
     const listener = await listenForChannels(uri);
     const [near, far] = await Promise.all([connecting, listener.accept()]);
@@ -73,7 +68,7 @@ for (const kind of ['tcp', 'unix', 'ws']) {
 
 t.test('gives up in time, and says how long nobody listened', async (t) => {
   const waiting = patience({ patienceMs: 250 });
-  await t.rejects(connectPatiently(to(parseUri(await deserted('tcp'))), waiting), {
+  await t.rejects(connectPatiently(parseUri(await deserted('tcp')), waiting), {
     code: 'connection-refused',
     message: /ECONNREFUSED.*; nobody listened in 250 ms, [3-9] attempts$/,
   });
@@ -82,7 +77,7 @@ t.test('gives up in time, and says how long nobody listened', async (t) => {
 
 t.test('without patience one attempt is all', async (t) => {
   const waiting = patience({ patienceMs: 0 });
-  await t.rejects(connectPatiently(to(parseUri(await deserted('tcp'))), waiting), {
+  await t.rejects(connectPatiently(parseUri(await deserted('tcp')), waiting), {
     code: 'connection-refused',
     message: /ECONNREFUSED [\d.:]+$/,
   });
@@ -97,7 +92,7 @@ t.test('an attempt that fails for another reason is the last one', async (t) => 
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
   const waiting = patience({});
-  await t.rejects(connectPatiently(to(parseUri(`ws://127.0.0.1:${port}/`)), waiting), {
+  await t.rejects(connectPatiently(parseUri(`ws://127.0.0.1:${port}/`), waiting), {
     code: 'connection-broken',
   });
   t.strictSame(waiting.waits, []);
@@ -108,20 +103,18 @@ t.test('who gives up is heeded between attempts, within one, and before the firs
   const nobody = parseUri(await deserted('tcp'));
   const between = new AbortController();
   const stop = (): void => queueMicrotask(() => between.abort(new Error('between')));
-  await t.rejects(connectPatiently(to(nobody), { ...patience({ signal: between.signal }), onWait: stop }), {
+  await t.rejects(connectPatiently(nobody, { ...patience({ signal: between.signal }), onWait: stop }), {
     message: 'between',
   });
   const before = AbortSignal.abort(new Error('before'));
-  await t.rejects(connectPatiently(to(nobody), patience({ signal: before })), { message: 'before' });
+  await t.rejects(connectPatiently(nobody, patience({ signal: before })), { message: 'before' });
 
   // Accepts, but never answers the WebSocket's greeting.
   const within = new AbortController();
   const server = createServer(() => within.abort(new Error('within'))).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
-  const greeting = patience({ signal: within.signal });
-  await t.rejects(connectPatiently(to(parseUri(`ws://127.0.0.1:${port}/`), LONG_MS), greeting), {
-    message: 'within',
-  });
+  const greeting = patience({ signal: within.signal, attemptMs: LONG_MS });
+  await t.rejects(connectPatiently(parseUri(`ws://127.0.0.1:${port}/`), greeting), { message: 'within' });
   server.close();
 });
