@@ -46,7 +46,7 @@ export function destinationArguments(cell: Cell, options: { keepsFaults: boolean
 /** Arguments of `postcopy source`. */
 export function sourceArguments(
   cell: Cell,
-  options: { uri: string; faultsPath: string | undefined },
+  options: { uri: string; keepsFaults: boolean; faultsPath: string | undefined },
 ): string[] {
   const trace = tracePath(cell);
   const { faultsPath } = options;
@@ -67,6 +67,7 @@ export function sourceArguments(
     ...option(cell.push !== 'forward', 'push', cell.push),
     ...option(cell['push-after'] !== DEFAULT_PUSH_AFTER, 'push-after', cell['push-after']),
     ...option(faultsPath !== undefined, 'push-faults', faultsPath),
+    ...option(options.keepsFaults, 'requests'),
     ...option(cell.link !== 'none', 'link', cell.link),
     ...option(cell.link !== 'none', 'rtt', cell.rtt),
     ...['--mmu', String(cell.mmu)],

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type ErrorRecord, GuestError, OptionError } from '../errors.ts';
+import { withCauses, withoutRequests } from '../telemetry/anatomy.ts';
 import { combinePush } from '../telemetry/push-result.ts';
 import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
 import { OUTPUT_OPTIONS } from './common-options.ts';
@@ -92,7 +93,7 @@ async function runStep(
   });
   const destination = new End(
     'destination',
-    ['--incoming', address, ...step.destination, ...destinationArgs],
+    ['--incoming', address, '--faults', ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
       else if (event.phase === 'hash' || event.phase === 'verify')
@@ -101,9 +102,13 @@ async function runStep(
   );
   running.add(destination);
   const uri = await Promise.race([listening, destination.failsWithoutListening()]);
-  const source = new End('source', ['--migrate', uri, ...step.source, ...sourceArgs], (event) => {
-    if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
-  });
+  const source = new End(
+    'source',
+    ['--migrate', uri, '--requests', ...step.source, ...sourceArgs],
+    (event) => {
+      if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+    },
+  );
   running.add(source);
   const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
   running.clear();
@@ -111,8 +116,9 @@ async function runStep(
     name: step.name,
     expectation: step.expectation,
     met: isMet(step, sourceResult, destinationResult),
-    source: sourceResult,
-    destination: destinationResult,
+    source: sourceResult && withoutRequests(sourceResult),
+    // The lists that this was joined from are as long as there were faults: nobody asked for them.
+    destination: destinationResult && withCauses(sourceResult, destinationResult),
   };
 }
 

@@ -1,7 +1,7 @@
 // Where each vCPU shows the page it waits for, and the placer notes when that page came.
 
 const WORDS_PER_VCPU = 2;
-const TIMES_PER_VCPU = 2;
+const TIMES_PER_VCPU = 3;
 const NOBODY = 0;
 
 /** A board as it goes from thread to thread. */
@@ -14,6 +14,7 @@ export interface SharedFaultBoard {
 /** Times of the page that a vCPU waited for, in monotonic ns; 0 if it came before anybody noted it. */
 export interface FaultTimes {
   readonly firstByteNs: number;
+  readonly lastBytesNs: number;
   readonly placedNs: number;
 }
 
@@ -47,8 +48,13 @@ export class FaultBoard {
   /** By the vCPU, when it goes on: takes the times. */
   end(vcpu: number): FaultTimes {
     Atomics.store(this.#words, vcpu * WORDS_PER_VCPU, NOBODY);
-    const firstByteNs = this.#times[vcpu * TIMES_PER_VCPU]!;
-    return { firstByteNs, placedNs: this.#times[vcpu * TIMES_PER_VCPU + 1]! };
+    const at = vcpu * TIMES_PER_VCPU;
+    const [firstByteNs, lastBytesNs, placedNs] = [
+      this.#times[at]!,
+      this.#times[at + 1]!,
+      this.#times[at + 2]!,
+    ];
+    return { firstByteNs, lastBytesNs, placedNs };
   }
 
   /** By the placer, before it publishes a requested page: notes the times for every vCPU that waits for it. */
@@ -59,7 +65,8 @@ export class FaultBoard {
         Atomics.load(this.#words, vcpu * WORDS_PER_VCPU + 1) === (hostPage | 0);
       if (!isWaiting) continue;
       this.#times[vcpu * TIMES_PER_VCPU] = times.firstByteNs;
-      this.#times[vcpu * TIMES_PER_VCPU + 1] = times.placedNs;
+      this.#times[vcpu * TIMES_PER_VCPU + 1] = times.lastBytesNs;
+      this.#times[vcpu * TIMES_PER_VCPU + 2] = times.placedNs;
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../errors.ts';
 import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
+import type { PongRecord } from '../telemetry/request-record.ts';
 import type { CollapseResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
@@ -71,6 +72,8 @@ export interface IncomingReport {
   readonly pushed: readonly SharedArrayBuffer[];
   /** Host pages that were placed in pieces; undefined where each is placed as a whole. */
   readonly collapses?: CollapseResult;
+  /** When the first PINGs were answered. */
+  readonly pongs: readonly PongRecord[];
   readonly wireBytes: number;
   readonly connectedNs: number;
   /** When LISTEN was processed, in monotonic ns; null if it never was. */

@@ -8,6 +8,7 @@ import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
 import { type PushResult, pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
+import { causesThatTook, splitStall } from '../telemetry/stall-causes.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { GuestHost } from './guest-host.ts';
 import type {
@@ -261,7 +262,7 @@ export class Destination {
       }),
       ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
       ...this.#touchResult(),
-      ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
+      ...(this.#options.keepsFaults ? { faults: finish.faults.map(withOwnCauses), pongs: report.pongs } : {}),
       machinery,
       wire: {
         bytesPerSecond: report.bytesPerSecond,
@@ -281,6 +282,11 @@ export class Destination {
             },
     };
   }
+}
+
+/** A fault and what this end can tell that it waited for. */
+function withOwnCauses(fault: FaultRecord): FaultRecord {
+  return { ...fault, causesNs: causesThatTook(splitStall(fault).causesNs) };
 }
 
 /** How the guest ended, and the proof of its RAM. */

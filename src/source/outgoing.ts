@@ -8,6 +8,7 @@ import { encodeEos, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import { type ConfigurationSubsection, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
+import { REQUEST_LOG_LIMIT } from '../telemetry/request-record.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
 import { DirtyHistory } from './dirty-history.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
@@ -17,8 +18,10 @@ import { nextOutgoingState, type OutgoingEvent, type OutgoingState } from './out
 import { type OutgoingCounters, OutgoingStream, type Steps, zeroCounters } from './outgoing-stream.ts';
 import { appendDirtyPages } from './page-feed.ts';
 import { PageOrder, type PlacedBlock } from './page-order.ts';
+import { PingLog } from './ping-log.ts';
 import { sendPages } from './postcopy-pages.ts';
 import { type PushCounts, type PushOptions, PushPhase } from './push/push-phase.ts';
+import { RequestLog } from './request-log.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -56,6 +59,8 @@ export interface OutgoingOptions {
   readonly breaksHugePages: boolean;
   /** How many background bytes may be under way. */
   readonly flight: FlightLimit;
+  /** Whether to note what each request waits for. */
+  readonly logsRequests?: boolean;
 }
 
 /** An outgoing migration. Drive `run`, and give it the return path's records. */
@@ -66,6 +71,9 @@ export class OutgoingMigration {
   placements: readonly BlockPlacement[] = [];
   /** Set by the driver when the guest has stopped. */
   devices: readonly DeviceSection[] = [];
+  /** Requests, and what they waited for. */
+  readonly requests: RequestLog;
+  readonly pings = new PingLog();
   readonly #ram: RamImage;
   readonly #options: OutgoingOptions;
   readonly #stream = new OutgoingStream('main', zeroCounters());
@@ -93,6 +101,7 @@ export class OutgoingMigration {
     this.#options = options;
     this.#push = new PushPhase(options.push ?? { strategy: 'forward' });
     this.#flight = new FlightWindow(options.flight);
+    this.requests = new RequestLog(options.logsRequests === true ? REQUEST_LOG_LIMIT : 0);
     if (options.preempt !== 'none')
       this.#preemptStream = new OutgoingStream('preempt', this.#stream.counters);
   }
@@ -174,6 +183,7 @@ export class OutgoingMigration {
   onReturnPath(record: ReturnPathRecord, nowNs: number): void {
     this.#nowNs = nowNs;
     this.#returnPath.take(record);
+    if (record.name === 'PONG') this.pings.answered(record.value, nowNs);
     const isFirstPong = record.name === 'PONG' && this.#order === undefined && this.#firstPingNs > 0;
     if (isFirstPong) this.#flight.onRoundTrip(nowNs - this.#firstPingNs);
   }
@@ -202,7 +212,7 @@ export class OutgoingMigration {
         },
       );
     }
-    this.#order.request(block, start, lengthBytes);
+    this.#order.request(block, start, lengthBytes, this.#nowNs);
   }
 
   /**
@@ -331,7 +341,8 @@ export class OutgoingMigration {
     stream.forgetBlock();
     yield* stream.send(this.#ping(PING.BEFORE_PACKAGE));
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
-    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history));
+    const { requests, pings } = this;
+    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history), requests);
     this.#order = order;
     this.advance('package-leaves');
     yield* stream.send(encodePackage(this.devices, this.#ping(PING.IN_PACKAGE)));
@@ -341,7 +352,8 @@ export class OutgoingMigration {
     const { backgroundBatchBytes, breaksHugePages, preempt } = this.#options;
     const preemptStream = this.#preemptStream;
     const channels = { main: stream, preempt: preemptStream, breaksHugePages };
-    yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push, backgroundBatchBytes });
+    const [flight, push] = [this.#flight, this.#push];
+    yield* sendPages({ ...channels, order, flight, push, requests, pings, backgroundBatchBytes });
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
     this.#returnPath.expectShut();
@@ -366,6 +378,7 @@ export class OutgoingMigration {
 
   #ping(value: number): Uint8Array {
     this.#returnPath.expectPong(value);
+    this.pings.sent(value, this.#stream.nowNs);
     return encodeCommand('PING', { value });
   }
 

@@ -15,6 +15,7 @@ import type { DeviceSection } from './device-sections.ts';
 import { type BuiltGuest, GuestAtSource, type RecordedGuest, type StayedGuest } from './guest-at-source.ts';
 import type { OutgoingOptions } from './outgoing.ts';
 import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
+import { requestRecords } from './request-log.ts';
 
 /** How to migrate a guest. */
 export interface SourceOptions {
@@ -177,6 +178,7 @@ export class Source {
       times: { totalNs: Object.values(phases).reduce((sum, ns) => sum + ns, 0), downtimeNs: null, phases },
       passes: report.passes,
       push: pushResult(report.push),
+      ...this.#requestsResult(report),
       stalls: null,
       machinery: null,
       wire: {
@@ -198,6 +200,14 @@ export class Source {
       },
     };
   }
+
+  #requestsResult({ requests, pings }: OutgoingReport): Pick<MigrationResult, 'requests'> {
+    if (this.#options.outgoing.logsRequests !== true) return {};
+    const names = this.#guest.image.blocks.map(({ name }) => name);
+    const entries = requestRecords(requests, names);
+    return { requests: { entries, droppedCount: requests.droppedCount, pings } };
+  }
+
   #verdict(
     { hasGivenGuestAway, state }: OutgoingReport,
     stayed: StayedGuest | undefined,
