@@ -6,6 +6,8 @@ import { MigrationError } from '../src/errors.ts';
 import { MatrixError } from './cells/matrix-error.ts';
 import { COMPARE_HELP, compareCommand, REPORT_HELP, reportCommand } from './cells/report-command.ts';
 import { RUN_HELP, runCommand } from './cells/run-command.ts';
+import { PUBLISHED_HELP, publishedCommand } from './published/published-command.ts';
+import { QEMU_HELP, qemuCommand } from './qemu/qemu-command.ts';
 
 interface Command {
   readonly help: CommandHelp;
@@ -16,6 +18,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   run: { help: RUN_HELP, run: runCommand },
   report: { help: REPORT_HELP, run: reportCommand },
   compare: { help: COMPARE_HELP, run: compareCommand },
+  qemu: { help: QEMU_HELP, run: qemuCommand },
+  published: { help: PUBLISHED_HELP, run: publishedCommand },
 };
 
 function overview(): string {

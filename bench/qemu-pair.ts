@@ -1,11 +1,10 @@
 // Runs the peer to compare with: two real QEMUs without a guest, the RAM of one pushed to the other in postcopy.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endProcesses, freePort, startQemu } from './qemu/qemu-process.ts';
 import { Qmp } from './qmp.ts';
 
 const POLL_MS = 2;
@@ -18,16 +17,6 @@ interface Migration {
   readonly ram?: { readonly 'postcopy-bytes': number };
 }
 
-/** A free port; QEMU has no way to tell which one it chose. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** Fills the file behind the source's RAM: each page starts with its index, so that none is zero. */
 function fillRamFile(path: string, ramBytes: number): void {
   const step = Buffer.alloc(16 * MIB, 0x5a);
@@ -37,31 +26,6 @@ function fillRamFile(path: string, ramBytes: number): void {
     writeSync(file, step, 0, Math.min(step.length, ramBytes - at));
   }
   closeSync(file);
-}
-
-function startQemu(
-  ramBytes: number,
-  backend: string,
-  qmpPath: string,
-  extra: readonly string[],
-): ChildProcess {
-  return spawn(
-    'qemu-system-x86_64',
-    [
-      ...['-machine', 'none,memory-backend=ram0', '-accel', 'tcg', '-m', `${ramBytes / MIB}M`],
-      ...[
-        '-object',
-        backend,
-        '-nodefaults',
-        '-display',
-        'none',
-        '-qmp',
-        `unix:${qmpPath},server=on,wait=off`,
-      ],
-      ...extra,
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
 }
 
 async function pollUntil(qmp: Qmp, isThere: (migration: Migration) => boolean): Promise<Migration> {
@@ -84,10 +48,13 @@ export async function runQemuPair(ramBytes: number): Promise<number> {
   try {
     fillRamFile(ramFile, ramBytes);
     const size = `id=ram0,size=${ramBytes / MIB}M`;
+    const machine = (backend: string) => [
+      ...['-machine', 'none,memory-backend=ram0', '-m', `${ramBytes / MIB}M`, '-object', backend],
+    ];
     const port = await freePort();
     processes.push(
-      startQemu(ramBytes, `memory-backend-file,${size},mem-path=${ramFile},share=on`, paths.source, []),
-      startQemu(ramBytes, `memory-backend-ram,${size}`, paths.destination, ['-incoming', 'defer', '-S']),
+      startQemu(paths.source, machine(`memory-backend-file,${size},mem-path=${ramFile},share=on`)),
+      startQemu(paths.destination, [...machine(`memory-backend-ram,${size}`), '-incoming', 'defer', '-S']),
     );
     const source = await Qmp.connect(paths.source);
     const destination = await Qmp.connect(paths.destination);
@@ -114,9 +81,7 @@ export async function runQemuPair(ramBytes: number): Promise<number> {
     destination.close();
     return (pushedBytes / elapsedNs) * 1e3;
   } finally {
-    const exits = processes.map((child) => (child.exitCode === null ? once(child, 'exit') : undefined));
-    for (const child of processes) child.kill('SIGKILL');
-    await Promise.all(exits);
+    await endProcesses(processes);
     rmSync(folder, { recursive: true });
   }
 }

@@ -11,6 +11,8 @@ const CONNECT_PAUSE_MS = 25;
 const NOT_YET = ['ENOENT', 'ECONNREFUSED'];
 
 interface Reply {
+  readonly event?: string;
+  readonly timestamp?: { readonly seconds: number; readonly microseconds: number };
   readonly return?: unknown;
   readonly error?: { readonly desc: string };
 }
@@ -34,6 +36,7 @@ async function connectWhenItListens(path: string): Promise<Socket> {
 export class Qmp {
   readonly #socket: Socket;
   readonly #replies: AsyncIterator<string>;
+  readonly #eventsMs = new Map<string, number>();
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -48,16 +51,24 @@ export class Qmp {
     return qmp;
   }
 
-  /** Runs a command and returns its answer; events in between are dropped. @throws Error with QEMU's message */
+  /** Runs a command and returns its answer. @throws Error with QEMU's message */
   async command(execute: string, values: object = {}): Promise<unknown> {
     this.#socket.write(`${JSON.stringify({ execute, arguments: values })}\n`);
     for (;;) {
       const { value, done } = await this.#replies.next();
       if (done === true) throw new Error(`${execute}: expected an answer, found the end of QMP`);
       const reply = JSON.parse(value) as Reply;
+      if (reply.event !== undefined && reply.timestamp !== undefined) {
+        this.#eventsMs.set(reply.event, reply.timestamp.seconds * 1e3 + reply.timestamp.microseconds / 1e3);
+      }
       if (reply.error !== undefined) throw new Error(`${execute}: ${reply.error.desc}`);
       if (reply.return !== undefined) return reply.return;
     }
+  }
+
+  /** When an event of this name came last before the last answer, in ms of the wall clock. */
+  eventMs(name: string): number | undefined {
+    return this.#eventsMs.get(name);
   }
 
   close(): void {

@@ -37,5 +37,6 @@ if (isStale('node_modules/.package-lock.json', 'package.json', 'package-lock.jso
 if (isStale('dist/.tsbuildinfo', 'src', 'test', 'bench', 'tsconfig.json')) {
   process.stderr.write('postcopy: compiling\n');
   rmSync('dist', { recursive: true, force: true }); // else the output of a deleted source would stay and run
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.']);
+  for (const project of ['.', 'src/watch/page'])
+    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project]);
 }

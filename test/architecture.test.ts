@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'destination',
     'monotonic-clock',
   ],
+  watch: ['machine'],
   cli: [
     'protocol',
     'machine',

@@ -77,6 +77,16 @@ export const AXES = {
     default: 1000,
     doc: 'with push `none`: ms without a request after which the rest is pushed',
   },
+  'push-rest-first': {
+    kind: SWITCH,
+    default: true,
+    doc: 'with smaller placement pages: whether the rest of a requested host page is pushed before anything else',
+  },
+  'push-piece': {
+    kind: either('none', PAGE),
+    default: 'none',
+    doc: 'pushed in whole pieces of this size; none is by placement pages',
+  },
   'postcopy-after': {
     kind: AFTER,
     default: 'now',
@@ -113,7 +123,12 @@ export const AXES = {
   'collapse-cost': {
     kind: wholeNumber(0, U32),
     default: 0,
-    doc: 'with smaller placement pages: us that the collapse of a host page takes',
+    doc: 'with smaller placement pages: us that a collapse takes',
+  },
+  'collapse-at': {
+    kind: either('none', PAGE),
+    default: 'none',
+    doc: 'with smaller placement pages: a size that they are collapsed into on the way to the host page',
   },
   mmu: { kind: word('radix', 'hash'), default: 'radix', doc: 'MMU of the guest' },
   'guest-page': {

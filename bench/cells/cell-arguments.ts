@@ -34,6 +34,7 @@ export function destinationArguments(cell: Cell, options: { keepsFaults: boolean
     ...option(cell.prealloc === true, 'mem-prealloc'),
     ...option(placement !== 'host', 'placement-page', placement),
     ...option(cell['collapse-cost'] !== 0, 'collapse-cost', cell['collapse-cost']),
+    ...option(cell['collapse-at'] !== 'none', 'collapse-at', cell['collapse-at']),
     ...option(cell.touch !== 'none', 'touch', cell.touch),
     ...option(cell.touch === 'random', 'touch-seed', cell.seed),
     // The floors follow from the link that was asked for; on none from the best rate of the run.
@@ -66,6 +67,8 @@ export function sourceArguments(
     ...option(cell.channels === 2, 'break-huge', cell['break-huge'] ? 'on' : 'off'),
     ...option(cell.push !== 'forward', 'push', cell.push),
     ...option(cell['push-after'] !== DEFAULT_PUSH_AFTER, 'push-after', cell['push-after']),
+    ...option(!cell['push-rest-first'], 'push-rest-first', 'off'),
+    ...option(cell['push-piece'] !== 'none', 'push-piece', cell['push-piece']),
     ...option(faultsPath !== undefined, 'push-faults', faultsPath),
     ...option(options.keepsFaults, 'requests'),
     ...option(cell.link !== 'none', 'link', cell.link),

@@ -12,6 +12,7 @@ export function formatFigure(value: number, unit: Figure['unit']): string {
   if (unit === 'ns') return formatNs(value);
   if (unit === 'bytes') return formatBytes(value);
   if (unit === 'bytes/s') return formatRate(value);
+  if (unit === 'percent') return `${value.toPrecision(3)} %`;
   return unit === 's' ? `${value.toFixed(2)} s` : String(Math.round(value * 10) / 10);
 }
 
@@ -27,7 +28,8 @@ export function formatSummary(summary: CellSummary, name: FigureName): string {
   const spread = summary.figures[name];
   if (spread === null) return '-';
   const floor = name === 'totalStall' ? summary.figures.totalFloor : summary.figures.floor;
-  const isStall = name === 'p50' || name === 'p99' || name === 'max' || name === 'totalStall';
+  const isStall =
+    name === 'p50' || name === 'p99' || name === 'mean' || name === 'max' || name === 'totalStall';
   const mark = isStall && floor !== null && spread.median < floor.median ? UNDER_FLOOR_MARK : '';
   return formatFigure(spread.median, FIGURES[name].unit) + mark + formatDeviation(spread);
 }

@@ -1,11 +1,12 @@
 // The figures of a run that tables, CSV, plots and comparisons show, each declared once.
+import type { CollapseCounts } from '../../src/telemetry/result.ts';
 import type { StallSummary } from '../../src/telemetry/stalls.ts';
 import type { CellRun } from './stored-run.ts';
 
 /** One figure of a run. */
 export interface Figure {
   readonly title: string;
-  readonly unit: 'ns' | 'count' | 'bytes' | 'bytes/s' | 's';
+  readonly unit: 'ns' | 'count' | 'percent' | 'bytes' | 'bytes/s' | 's';
   /** `null` where a run does not have it. */
   readonly of: (run: CellRun) => number | null;
 }
@@ -43,13 +44,29 @@ function underFloor(run: CellRun): number | null {
   return stalls(run)?.perBlock.reduce((sum, block) => sum + block.underFloor, 0) ?? null;
 }
 
+/** For how long a page that was collapsed had been in pieces. */
+function meanInPiecesNs(collapses: CollapseCounts | undefined): number | null {
+  if (collapses === undefined || collapses.count === 0) return null;
+  return collapses.inPiecesTotalNs / collapses.count;
+}
+
+/** Of the host pages that a vCPU touched after the switchover: those that it had to wait for, in percent. */
+function faultShare({ destination }: CellRun): number | null {
+  const push = destination?.push ?? null;
+  if (push === null || push.faultedHostPages === null || push.pushedTouched === null) return null;
+  const touched = push.faultedHostPages + push.pushedTouched;
+  return touched === 0 ? null : (push.faultedHostPages / touched) * 100;
+}
+
 /** All figures by name. The names are columns of the CSV. */
 export const FIGURES = {
   p50: { title: 'stall p50', unit: 'ns', of: (run) => stalls(run)?.p50Ns ?? null },
   p99: { title: 'stall p99', unit: 'ns', of: (run) => stalls(run)?.p99Ns ?? null },
+  mean: { title: 'stall mean', unit: 'ns', of: (run) => stalls(run)?.meanNs ?? null },
   max: { title: 'stall max', unit: 'ns', of: (run) => stalls(run)?.maxNs ?? null },
   floor: { title: 'floor of one', unit: 'ns', of: floorNs },
   faults: { title: 'faults', unit: 'count', of: (run) => stalls(run)?.count ?? null },
+  faultShare: { title: 'touched pages that faulted', unit: 'percent', of: faultShare },
   totalStall: { title: 'total stall', unit: 'ns', of: (run) => stalls(run)?.totalNs ?? null },
   totalFloor: { title: 'total floor', unit: 'ns', of: floorTotalNs },
   underFloor: { title: 'stalls under the floor', unit: 'count', of: underFloor },
@@ -77,6 +94,16 @@ export const FIGURES = {
     title: 'pages pushed and not touched',
     unit: 'count',
     of: ({ destination }) => destination?.push?.pushedUntouched ?? null,
+  },
+  inPieces: {
+    title: 'host page in pieces, mean',
+    unit: 'ns',
+    of: ({ destination }) => meanInPiecesNs(destination?.collapses),
+  },
+  inPiecesBetween: {
+    title: 'page of collapse-at in pieces, mean',
+    unit: 'ns',
+    of: ({ destination }) => meanInPiecesNs(destination?.collapses?.steps[0]),
   },
   sourceCpu: {
     title: 'CPU of the source',

@@ -42,7 +42,7 @@ export const COMPARE_HELP = {
 } as const satisfies CommandHelp;
 
 /** The cells of a directory. @throws MatrixError if there are none */
-function summariesIn(directory: string): CellSummary[] {
+export function summariesIn(directory: string): CellSummary[] {
   const summaries = summariseCells(new ResultStore(directory).load());
   if (summaries.length === 0)
     throw new MatrixError(`${directory}: expected results of bench run, found none`);
@@ -50,7 +50,7 @@ function summariesIn(directory: string): CellSummary[] {
 }
 
 /** The cells of a matrix that were run, in its order, and how many were not. */
-function ofMatrix(
+export function summariesOf(
   matrix: Matrix,
   summaries: readonly CellSummary[],
 ): { found: CellSummary[]; missing: number } {
@@ -69,7 +69,7 @@ export function reportCommand(args: Arguments): number {
   const matrixPath = args.text('matrix');
   if (matrixPath !== undefined) {
     const matrix = readMatrix(matrixPath);
-    const { found, missing } = ofMatrix(matrix, summaries);
+    const { found, missing } = summariesOf(matrix, summaries);
     if (missing > 0) process.stderr.write(`bench: ${missing} cells of ${matrixPath} have not been run\n`);
     if (found.length === 0) throw new MatrixError(`${directory}: no cell of ${matrixPath} has been run`);
     summaries = found;

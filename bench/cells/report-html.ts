@@ -10,6 +10,7 @@ import { pagePlots } from './html/page-plot.ts';
 import { rowPlot } from './html/row-plot.ts';
 import { strategyPlots } from './html/strategy-section.ts';
 import { STYLE } from './html/style.ts';
+import { timePlots } from './html/time-plot.ts';
 import { describeCommon, describeFailures, describeMissedLinks, describeOrigins } from './report-notes.ts';
 import { formatRuns } from './report-table.ts';
 
@@ -110,6 +111,11 @@ export function reportHtml(summaries: readonly CellSummary[], title: string): st
       'Latencies',
       'Stalls of all runs of a cell by how long they took, in the buckets that QEMU counts in: each twice as long as the one before. The upright line is the floor of a page; time runs to the right, the number at the left is that of the highest bar.',
       histogramPlots(rows),
+    ),
+    ...section(
+      'Pages over time',
+      'Pages that are present at the destination, from when the source connected: of the run whose migration time is the median. The upright line is the switchover. A host page is present when all of it has come, so large ones make steps.',
+      timePlots(rows),
     ),
     ...section('Where the mean stall went', 'The mean stall of each cell, cut into its hops.', hopPlot(rows)),
     ...section(

@@ -12,6 +12,8 @@ import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { type ChildEvent, EXIT, Output } from './output.ts';
 import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
+import { ServedWatch } from './serve-watch.ts';
+import { WATCH_OPTION, watchAddressOf } from './watch-options.ts';
 
 /** Help and options of `postcopy demo`. */
 export const DEMO_HELP = {
@@ -25,6 +27,9 @@ export const DEMO_HELP = {
     rate: { value: 'N', doc: 'accesses a second of each vCPU' },
     'postcopy-after': { value: 'WHEN', doc: 'now, a number of passes, no-convergence or never' },
     ...LINK_OPTIONS,
+    ...WATCH_OPTION,
+    control: { doc: 'with --watch: let viewers of the page steer the migration' },
+    hold: { doc: 'with --control: let the guest run, and migrate when a viewer of the page says so' },
     ...OUTPUT_OPTIONS,
   },
   examples: [
@@ -33,6 +38,7 @@ export const DEMO_HELP = {
       doc: 'over a link of 1 Gbit/s with a round trip of 1 ms',
       command: 'postcopy demo --scenario thp --link 1gbit --rtt 1ms',
     },
+    { doc: 'with a page to watch it on', command: 'postcopy demo --watch' },
     { doc: '4 KiB to 2 MiB, as one JSON object', command: 'postcopy demo --scenario thp --json' },
   ],
 } as const satisfies CommandHelp;
@@ -84,9 +90,15 @@ async function runStep(
     destinationArgs: readonly string[];
     output: Output;
     running: Set<End>;
+    watch: ServedWatch | undefined;
   },
 ): Promise<DemoStep> {
-  const { address, sourceArgs, destinationArgs, output, running } = options;
+  const { address, sourceArgs, destinationArgs, output, running, watch } = options;
+  const feeds: string[] = [];
+  const joinFeed = (end: 'source' | 'destination', url: string): void => {
+    feeds.push(url);
+    watch?.run.join(end, url);
+  };
   let heard!: (uri: string) => void;
   const listening = new Promise<string>((resolve) => {
     heard = resolve;
@@ -96,7 +108,8 @@ async function runStep(
     ['--incoming', address, '--faults', ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
-      else if (event.phase === 'hash' || event.phase === 'verify')
+      else if (event.kind === 'feed') joinFeed('destination', event.url);
+      else if (event.kind === 'progress' && (event.phase === 'hash' || event.phase === 'verify'))
         output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
   );
@@ -106,12 +119,14 @@ async function runStep(
     'source',
     ['--migrate', uri, '--requests', ...step.source, ...sourceArgs],
     (event) => {
-      if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+      if (event.kind === 'feed') joinFeed('source', event.url);
+      else if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
   );
   running.add(source);
   const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
   running.clear();
+  for (const url of feeds) watch?.run.leave(url);
   return {
     name: step.name,
     expectation: step.expectation,
@@ -189,6 +204,19 @@ function floorArguments(args: Arguments): string[] {
   return ['--floor-link', args.text('link')!.split('/')[0]!, '--floor-rtt', args.text('rtt') ?? '0us'];
 }
 
+/** What an end is told where the demo is watched. @throws OptionError */
+function feedArguments(args: Arguments, others: readonly string[]): string[] {
+  if (!args.has('watch')) {
+    args.refuse(['control', 'hold'], 'without --watch');
+    return [];
+  }
+  return [
+    '--feed',
+    '127.0.0.1:0',
+    ...['control', ...others].flatMap((name) => (args.has(name) ? [`--${name}`] : [])),
+  ];
+}
+
 /** Runs `postcopy demo` and returns its exit code. @throws OptionError */
 export async function demoCommand(args: Arguments): Promise<number> {
   const name = args.choice('scenario', Object.keys(SCENARIOS));
@@ -202,32 +230,39 @@ export async function demoCommand(args: Arguments): Promise<number> {
   });
   // The scenarios leave no downtime so that they reach postcopy; without it precopy would then never end.
   if (args.text('postcopy-after') === 'never') sourceArgs.push('--downtime-limit', '300');
-  const destinationArgs = floorArguments(args);
+  const watchAddress = watchAddressOf(args);
+  const destinationArgs = [...floorArguments(args), ...feedArguments(args, [])];
+  sourceArgs.push(...feedArguments(args, ['hold']));
   const output = new Output('demo', args);
   const running = new Set<End>();
   let isCancelled = false;
+  const interrupted = new AbortController();
   // On a terminal Ctrl-C reaches both ends too; a signal to the demo alone must be passed on.
   const stopListening = output.onInterrupt(() => {
     isCancelled = true;
+    interrupted.abort();
     for (const end of running) end.process.kill('SIGINT');
   });
   output.line(`${name}: ${scenario.title}`);
+  const watch = watchAddress && (await ServedWatch.serve(watchAddress, args.has('control'), output));
   const steps: DemoStep[] = [];
   try {
     for (const step of scenario.steps) {
       if (isCancelled) break;
-      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running }));
+      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running, watch }));
+    }
+    if (!isCancelled) {
+      const exitCode = output.finish(combine(name, scenario, steps));
+      await watch?.stay(interrupted.signal);
+      return steps.every((step) => step.met) ? exitCode : EXIT.FAILED;
     }
   } catch (error) {
     if (!isCancelled) throw error; // an end that was cancelled before it listened has no result to show
   } finally {
     stopListening();
+    await watch?.close();
   }
-  if (isCancelled) {
-    const last = steps.at(-1);
-    if (last?.source != null) output.finish({ ...combine(name, scenario, steps), status: 'cancelled' });
-    return EXIT.CANCELLED;
-  }
-  const exitCode = output.finish(combine(name, scenario, steps));
-  return steps.every((step) => step.met) ? exitCode : EXIT.FAILED;
+  const last = steps.at(-1);
+  if (last?.source != null) output.finish({ ...combine(name, scenario, steps), status: 'cancelled' });
+  return EXIT.CANCELLED;
 }

@@ -1,17 +1,27 @@
 // `postcopy destination`: reads its options and runs the destination, from a socket or from recordings.
 import { writeFileSync } from 'node:fs';
 import type { IncomingOrigin } from '../destination/incoming-messages.ts';
-import { Destination, type DestinationOptions } from '../destination/run-destination.ts';
+import {
+  Destination,
+  type DestinationEvents,
+  type DestinationOptions,
+} from '../destination/run-destination.ts';
 import { TOUCH_ORDERS, type Touch } from '../destination/touch-order.ts';
 import { OptionError } from '../errors.ts';
 import { MAX_VCPUS } from '../machine/vcpu-state.ts';
 import { PROFILES } from '../protocol/profile.ts';
 import { forwardStreams } from '../recording/recording-reader.ts';
 import { parseUri } from '../transport/uri.ts';
+import { parseCollapses } from './collapse-options.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS, parseBlock, parseBlockPages, VGA_VRAM } from './common-options.ts';
+import { DestinationFeed } from './destination-feed.ts';
+import { FEED_OPTIONS, feedPlanOf } from './feed-options.ts';
 import { FLOOR_OPTIONS, floorOf } from './link-options.ts';
 import type { Arguments, CommandHelp } from './option-table.ts';
 import { Output } from './output.ts';
+import { joinEvents, serveFeed } from './serve-feed.ts';
+import { watchOf } from './serve-watch.ts';
+import { WATCH_OPTION, WATCH_PEER_OPTION } from './watch-options.ts';
 
 /** Help and options of `postcopy destination`. */
 export const DESTINATION_HELP = {
@@ -42,6 +52,11 @@ export const DESTINATION_HELP = {
       doc: 'with --placement-page: how long a collapse holds up the channel, in microseconds',
       default: '0',
     },
+    'collapse-at': {
+      value: 'SIZE[=US]',
+      multiple: true,
+      doc: 'with --placement-page: also collapse pieces into pages of this size on the way to the host page, which takes US microseconds (those of --collapse-cost without); may be repeated',
+    },
     'mem-prealloc': { doc: 'commit all RAM beforehand: with --block before listening, else at the RAM list' },
     smp: {
       value: 'N',
@@ -60,6 +75,9 @@ export const DESTINATION_HELP = {
     ...FLOOR_OPTIONS,
     faults: { doc: 'with --json: list every fault with the time of each hop' },
     ...END_OPTIONS,
+    ...FEED_OPTIONS,
+    ...WATCH_OPTION,
+    ...WATCH_PEER_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [
@@ -70,6 +88,11 @@ export const DESTINATION_HELP = {
     {
       doc: 'onto 1 GiB host pages, but let each 4 KiB of them be used as soon as it is there',
       command: 'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G --placement-page 4K',
+    },
+    {
+      doc: 'the same, collapsed at 2 MiB first, for a source with --push-piece 2M: 4 KiB on demand, 2 MiB in the background',
+      command:
+        'postcopy destination --incoming tcp:0.0.0.0:4444 --host-page 1G --placement-page 4K --collapse-at 2M',
     },
     {
       doc: 'replay a migration that real QEMU sent, 2 MiB host pages',
@@ -112,6 +135,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
     args.refuse(['touch'], 'on a replay, where nobody answers a request');
     args.refuse(['floor-link'], 'on a replay, where no vCPU waits for a page');
     args.refuse(['smp'], 'on a replay, which waits for its vCPUs');
+    args.refuse(['repeat'], 'on a replay, which is over when it has been read');
   }
   if (!args.has('replay')) args.refuse(['replies'], 'without --replay');
   if (origin.kind === 'replay' && origin.preemptPath === undefined) {
@@ -119,7 +143,7 @@ function refuseWithoutEffect(args: Arguments, origin: IncomingOrigin): void {
   }
   if (args.has('block')) args.refuse(['host-page', 'block-page'], 'where --block gives the layout');
   if (args.has('no-verify')) args.refuse(['ram-image'], 'with --no-verify');
-  if (!args.has('placement-page')) args.refuse(['collapse-cost'], 'without --placement-page');
+  if (!args.has('placement-page')) args.refuse(['collapse-cost', 'collapse-at'], 'without --placement-page');
   if (!args.has('json')) args.refuse(['faults'], 'without --json');
   if (args.text('touch') !== 'random') args.refuse(['touch-seed'], 'without --touch random');
 }
@@ -133,14 +157,17 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
   const origin = parseOrigin(args);
   refuseWithoutEffect(args, origin);
   const layout = args.texts('block').map(parseBlock);
+  const hostPageBytes = args.pageBytes('host-page');
+  const hostPageByName = new Map([[VGA_VRAM.name, VGA_VRAM.hostPageBytes], ...parseBlockPages(args)]);
+  const pages = layout.length > 0 ? [] : [hostPageBytes, ...hostPageByName.values()];
   return {
     origin,
     profile: args.choice('profile', PROFILES),
     machine: args.text('machine'),
-    hostPageBytes: args.pageBytes('host-page'),
-    hostPageByName: new Map([[VGA_VRAM.name, VGA_VRAM.hostPageBytes], ...parseBlockPages(args)]),
+    hostPageBytes,
+    hostPageByName,
     placementBytes: args.has('placement-page') ? args.pageBytes('placement-page') : undefined,
-    collapseNs: args.integer('collapse-cost', 0) * 1000,
+    ...parseCollapses(args, [...layout.map((spec) => spec.hostPageBytes), ...pages]),
     layout: layout.length === 0 ? undefined : layout,
     acceptsUnknownDevices: !args.has('refuse-unknown-devices'),
     negotiate: !args.has('no-negotiate'),
@@ -159,16 +186,42 @@ function parseDestinationOptions(args: Arguments): DestinationOptions {
 
 /** Runs `postcopy destination` and returns its exit code. @throws OptionError */
 export async function destinationCommand(args: Arguments): Promise<number> {
-  const options = parseDestinationOptions(args);
+  let options = parseDestinationOptions(args);
   const output = new Output('destination', args);
-  const destination = new Destination(options, output.events());
-  const stopListening = output.onInterrupt(() => destination.cancel());
+  const plan = feedPlanOf(args, 'destination');
+  let destination: Destination | undefined;
+  const interrupted = new AbortController();
+  const stopListening = output.onInterrupt(() => {
+    interrupted.abort();
+    destination?.cancel();
+  });
+  const feed = plan && new DestinationFeed(plan);
+  if (feed !== undefined) options = { ...options, isWatched: true };
+  const server = feed && (await serveFeed(plan!, feed, output));
+  const watch = server && (await watchOf(args, 'destination', server.url, output));
+  // A port that was chosen once is kept: a source that comes again knows no other.
+  const onListening = (uri: string): void => {
+    options = { ...options, origin: { kind: 'listen', uri: parseUri(uri) } };
+  };
   try {
-    const { result, replies } = await destination.run();
-    const repliesPath = args.text('replies');
-    if (repliesPath !== undefined && replies !== undefined) writeFileSync(repliesPath, replies);
-    return output.finish(result);
+    let exitCode: number;
+    for (;;) {
+      const events = joinEvents<DestinationEvents>({ onListening }, output.events(), feed?.events() ?? {});
+      destination = new Destination(options, events);
+      feed?.watch(destination, options.preempt ? 2 : 1);
+      const { result, replies } = await destination.run();
+      feed?.finish(result);
+      const repliesPath = args.text('replies');
+      if (repliesPath !== undefined && replies !== undefined) writeFileSync(repliesPath, replies);
+      exitCode = output.finish(result);
+      if (plan?.rights.repeat !== true || interrupted.signal.aborted) break;
+    }
+    await server?.close();
+    await watch?.stay(interrupted.signal);
+    return exitCode;
   } finally {
     stopListening();
+    await server?.close();
+    await watch?.close();
   }
 }

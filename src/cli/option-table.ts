@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly value?: string;
   readonly short?: string;
   readonly default?: string;
+  /** Its value where it is given without one. */
+  readonly bare?: string;
   /** May be given several times. */
   readonly multiple?: true;
   readonly doc: string;
@@ -47,7 +49,12 @@ export class Arguments {
       ]),
     );
     try {
-      const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+      const parsed = parseArgs({
+        args: withBareValues(args, table),
+        options,
+        allowPositionals: true,
+        strict: true,
+      });
       this.#values = parsed.values;
       this.positionals = parsed.positionals;
     } catch (error) {
@@ -105,6 +112,15 @@ export class Arguments {
     if (found === undefined) throw badValue(name, choices.join(', '), text ?? 'nothing');
     return found;
   }
+}
+
+/** Arguments in which options that may stand without their value have one. */
+function withBareValues(args: readonly string[], table: OptionTable): string[] {
+  return args.map((arg, index) => {
+    const bare = arg.startsWith('--') ? table[arg.slice(2)]?.bare : undefined;
+    const isBare = bare !== undefined && (args[index + 1]?.startsWith('-') ?? true);
+    return isBare ? `${arg}=${bare}` : arg;
+  });
 }
 
 /** A size in bytes as the value of an option. @throws OptionError `bad-option-value` */

@@ -19,6 +19,7 @@ const EXIT_BY_STATUS: Readonly<Record<MigrationStatus, number>> = {
 /** What a command tells the demo that started it. */
 export type ChildEvent =
   | { readonly kind: 'listening'; readonly uri: string }
+  | { readonly kind: 'feed'; readonly url: string }
   | ({ readonly kind: 'progress' } & ProgressState);
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -58,6 +59,19 @@ export class Output {
     };
   }
 
+  /** Says where the feed is served. */
+  feed(url: string): void {
+    this.#tellParent({ kind: 'feed', url });
+    this.log.info({ url }, 'feed');
+    this.line(`feed on ${url}`);
+  }
+
+  /** Says where the page is to be seen. */
+  watch(url: string): void {
+    this.log.info({ url }, 'watch');
+    this.line(`watch at ${url}`);
+  }
+
   /** Shows progress here, or to the parent. */
   show(state: ProgressState): void {
     this.#tellParent({ kind: 'progress', ...state });
@@ -71,7 +85,7 @@ export class Output {
     process.stderr.write(`${text}\n`);
   }
 
-  /** Calls `action` with 1, 2, ... at each Ctrl-C or SIGTERM; returns what ends that. */
+  /** Calls `action` with 1, 2, ... at each Ctrl-C or SIGTERM, or when the parent that started this has gone; returns what ends that. */
   onInterrupt(action: (count: number) => void): () => void {
     let count = 0;
     const listener = (): void => {
@@ -81,8 +95,11 @@ export class Output {
     };
     const signals = ['SIGINT', 'SIGTERM'] as const;
     for (const signal of signals) process.on(signal, listener);
+    // Nobody is left to end what a parent has started and left behind.
+    if (process.connected) process.once('disconnect', listener);
     return () => {
       for (const signal of signals) process.off(signal, listener);
+      process.off('disconnect', listener);
     };
   }
 
@@ -100,6 +117,7 @@ export class Output {
   }
 
   #tellParent(event: ChildEvent): void {
-    process.send?.(event);
+    // A parent that has gone hears nothing; whoever runs is told by its end.
+    if (process.connected) process.send?.(event);
   }
 }

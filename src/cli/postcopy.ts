@@ -10,6 +10,7 @@ import { Arguments, type CommandHelp, helpText } from './option-table.ts';
 import { EXIT } from './output.ts';
 import { RECORD_HELP, recordCommand } from './record-command.ts';
 import { SOURCE_HELP, sourceCommand } from './source-command.ts';
+import { WATCH_HELP, watchCommand } from './watch-command.ts';
 
 interface Command {
   readonly help: CommandHelp;
@@ -22,6 +23,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   destination: { help: DESTINATION_HELP, run: destinationCommand },
   dissect: { help: DISSECT_HELP, run: dissectCommand },
   record: { help: RECORD_HELP, run: recordCommand },
+  watch: { help: WATCH_HELP, run: watchCommand },
   conform: { help: CONFORM_HELP, run: conformCommand },
 };
 

@@ -24,6 +24,15 @@ export const PUSH_OPTIONS = {
     doc: 'for --push none: push the rest once no page was requested for so long',
     default: '1000',
   },
+  'push-rest-first': {
+    value: 'on|off',
+    doc: 'where the destination places its host pages in pieces (destination --placement-page): after a request push the rest of its host page before anything else',
+    default: 'on',
+  },
+  'push-piece': {
+    value: 'SIZE',
+    doc: 'push whole aligned pieces of this size, 4K to 16G, instead of single placement pages; requests still go between (4K placement pages with --push-piece 2M: 4 KiB on demand, 2 MiB in the background)',
+  },
 } as const satisfies OptionTable;
 
 /** What to push of this guest. @throws OptionError */
@@ -32,8 +41,18 @@ export function parsePush(args: Arguments, guest: BuiltGuest | RecordedGuest): P
   if (findPush(strategy) === undefined) throw badValue('push', PUSH_NAMES.join(', '), strategy);
   if (strategy !== 'recorded') args.refuse(['push-faults'], 'without --push recorded');
   if (strategy !== 'none') args.refuse(['push-after'], 'without --push none');
-  if (strategy === 'none') return { strategy, quietNs: parseQuietMs(args) * 1e6 };
-  if (strategy === 'recorded') return { strategy, faults: readFaults(args, guest) };
+  if (strategy === 'none') {
+    args.refuse(['push-rest-first', 'push-piece'], 'with --push none, which sends nothing unasked');
+    return { strategy, quietNs: parseQuietMs(args) * 1e6 };
+  }
+  if (args.has('no-negotiate')) {
+    args.refuse(['push-rest-first'], 'with --no-negotiate: nothing tells the host pages of the destination');
+  }
+  const shape = {
+    restFirst: args.choice('push-rest-first', ['on', 'off']) === 'on',
+    ...(args.has('push-piece') ? { pieceBytes: args.pageBytes('push-piece') } : {}),
+  };
+  if (strategy === 'recorded') return { ...shape, strategy, faults: readFaults(args, guest) };
   const stands = guest.kind === 'recorded' || guest.vcpuCount === 0;
   if (strategy === 'hot-first' && stands) {
     throw new OptionError(
@@ -41,7 +60,7 @@ export function parsePush(args: Arguments, guest: BuiltGuest | RecordedGuest): P
       '--push hot-first has no effect on a guest that does not run here: nothing is dirtied',
     );
   }
-  return { strategy };
+  return { ...shape, strategy };
 }
 
 /** A destination takes a source that is silent for longer than its time-out for dead; it has that of ours, by default. */

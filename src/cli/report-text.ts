@@ -3,6 +3,7 @@ import type { ErrorRecord } from '../errors.ts';
 import { printable } from '../protocol/printable.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
 import type {
+  CollapseCounts,
   CollapseResult,
   DemoResult,
   DemoStep,
@@ -123,9 +124,23 @@ function passLines(passes: readonly PassEstimate[]): string[] {
 }
 
 /** Host pages in pieces, which no mainline Linux can do with hugetlb pages: a reader must not take it for a measurement. */
-function collapseText({ count, totalNs, maxNs, brokenCount }: CollapseResult): string {
-  const left = brokenCount === 0 ? '' : `; ${formatCount(brokenCount)} still in pieces`;
-  return `${formatCount(count)} host pages in ${formatNs(totalNs)}, longest ${formatNs(maxNs)} (emulated)${left}`;
+function collapseRows({ steps, ...hostPages }: CollapseResult): string[][] {
+  const rows = steps.flatMap((step) => collapseTexts(step, `pages of ${formatBytes(step.pageBytes)}`));
+  return [...rows, ...collapseTexts(hostPages, 'host pages')].map((text, index) => [
+    index === 0 ? 'collapsed' : '',
+    text,
+  ]);
+}
+
+function collapseTexts(counts: CollapseCounts, what: string): string[] {
+  const { count, totalNs, maxNs, inPiecesTotalNs, inPiecesMaxNs, brokenCount } = counts;
+  const times = `${formatNs(inPiecesTotalNs / count)} in the mean, at most ${formatNs(inPiecesMaxNs)}`;
+  const left = brokenCount === 0 ? '' : `${formatCount(brokenCount)} still`;
+  const inPieces = [count === 0 ? '' : times, left].filter((text) => text !== '');
+  return [
+    `${formatCount(count)} ${what} in ${formatNs(totalNs)}, longest ${formatNs(maxNs)} (emulated)`,
+    ...(inPieces.length === 0 ? [] : [`  in pieces: ${inPieces.join('; ')}`]),
+  ];
 }
 
 function countLines(result: MigrationResult): string[] {
@@ -140,7 +155,7 @@ function countLines(result: MigrationResult): string[] {
       'bytes',
       `wire ${formatBytes(bytes.wire)}, discarded ${formatBytes(bytes.discarded)}, amplified ${formatBytes(bytes.amplified)}`,
     ],
-    ...(result.collapses === undefined ? [] : [['collapsed', collapseText(result.collapses)]]),
+    ...(result.collapses === undefined ? [] : collapseRows(result.collapses)),
     ['wire rate', `mean ${formatRate(wire.bytesPerSecond)}, peak ${formatRate(wire.peakBytesPerSecond)}`],
   ];
   const lines = rows.map(([name, text]) => `${name!.padEnd(14)}${text}`);

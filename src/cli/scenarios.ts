@@ -80,6 +80,16 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       '16 MiB host pages to 1 GiB that are placed in pieces of 4 KiB, so that no vCPU waits for all of one',
     steps: [completes('16M', '1G', ['--memory', '2G'], 'migrate', ['--placement-page', '4K'])],
   },
+  mixed: {
+    title:
+      '16 MiB host pages to 1 GiB: 4 KiB on demand, 2 MiB pieces in the background, collapsed at 2 MiB and at 1 GiB',
+    steps: [
+      completes('16M', '1G', ['--memory', '2G', '--push-piece', '2M'], 'migrate', [
+        ...['--placement-page', '4K'],
+        ...['--collapse-at', '2M'],
+      ]),
+    ],
+  },
   'power9-2m': {
     title: 'a hash-MMU guest with 16 MiB pages cannot go to a POWER9 host with 2 MiB pages',
     steps: [

@@ -8,11 +8,16 @@ import { Source, type SourceOptions } from '../source/run-source.ts';
 import type { PostcopyAfter } from '../source/switchover-policy.ts';
 import { parseUri } from '../transport/uri.ts';
 import { END_OPTIONS, OUTPUT_OPTIONS } from './common-options.ts';
+import { FEED_OPTIONS, type FeedPlan, feedPlanOf, HOLD_OPTION } from './feed-options.ts';
 import { LINK_OPTIONS, linkOf } from './link-options.ts';
 import { type Arguments, badValue, type CommandHelp } from './option-table.ts';
 import { EXIT, Output } from './output.ts';
 import { PUSH_OPTIONS, parsePush } from './push-options.ts';
+import { joinEvents, serveFeed } from './serve-feed.ts';
+import { watchOf } from './serve-watch.ts';
+import { SourceFeed } from './source-feed.ts';
 import { builtGuest, replayedGuest } from './source-guest.ts';
+import { WATCH_OPTION, WATCH_PEER_OPTION } from './watch-options.ts';
 
 /** Help and options of `postcopy source`. */
 export const SOURCE_HELP = {
@@ -89,14 +94,27 @@ export const SOURCE_HELP = {
     requests: {
       doc: 'with --json: list every page request with what it waited for here (docs/anatomy.md)',
     },
+    'connect-timeout': {
+      value: 'MS',
+      doc: 'how long to try again while nobody listens at the destination yet, or its name is not known; the guest runs meanwhile. 0 is one attempt',
+      default: '0',
+    },
     'warm-up': { value: 'MS', doc: 'how long the guest runs before the migration', default: '100' },
     ...END_OPTIONS,
+    ...FEED_OPTIONS,
+    ...WATCH_OPTION,
+    ...WATCH_PEER_OPTION,
+    ...HOLD_OPTION,
     ...OUTPUT_OPTIONS,
   },
   examples: [
     {
       doc: 'a guest on 16 MiB host pages, to a destination whose host pages may be any size',
       command: 'postcopy source --migrate tcp:127.0.0.1:4444 -m 2G --host-page 16M',
+    },
+    {
+      doc: 'to a destination that is started in the next half minute',
+      command: 'postcopy source --migrate tcp:destination:4444 --connect-timeout 30000',
     },
     {
       doc: 'postcopy only if the dirty rate does not let precopy converge',
@@ -119,6 +137,10 @@ export const SOURCE_HELP = {
     {
       doc: 'push the neighbours of the last four requests on both sides, where QEMU goes on behind the last one',
       command: 'postcopy source --migrate tcp:127.0.0.1:4444 --push bubble-4',
+    },
+    {
+      doc: '4 KiB on demand and 2 MiB in the background, to a destination with --placement-page 4K --collapse-at 2M',
+      command: 'postcopy source --migrate tcp:127.0.0.1:4444 -m 2G --host-page 16M --push-piece 2M',
     },
     {
       doc: 'the page accesses of a real program',
@@ -170,6 +192,7 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     uri: parseUri(uri),
     profile: args.choice('profile', PROFILES),
     timeoutMs: args.integer('timeout', 1),
+    connectTimeoutMs: args.integer('connect-timeout', 0),
     maxBandwidth: args.bytes('max-bandwidth'),
     maxPostcopyBandwidth: args.bytes('max-postcopy-bandwidth'),
     link: linkOf(args),
@@ -209,16 +232,51 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
 /** Runs `postcopy source` and returns its exit code. @throws OptionError */
 export async function sourceCommand(args: Arguments): Promise<number> {
   const output = new Output('source', args);
+  const plan = feedPlanOf(args, 'source');
+  const interrupted = new AbortController();
   let source: Source | undefined;
+  let exitCode: number | undefined;
   const stopListening = output.onInterrupt((count) => {
+    interrupted.abort();
+    if (source !== undefined) source.cancel(count > 1);
     // While a recording is read nothing has begun that would have to be ended.
-    if (source === undefined) process.exit(EXIT.CANCELLED);
-    source.cancel(count > 1);
+    else if (exitCode === undefined) process.exit(EXIT.CANCELLED);
   });
+  const feed = plan && new SourceFeed(plan);
+  const server = feed && (await serveFeed(plan!, feed, output));
+  const watch = server && (await watchOf(args, 'source', server.url, output));
   try {
-    source = new Source(await parseSourceOptions(args, output), output.events());
-    return output.finish(await source.run());
+    for (;;) {
+      const options = withFeed(await parseSourceOptions(args, output), plan, exitCode === undefined, feed);
+      source = new Source(options, joinEvents(output.events(), feed?.events() ?? {}));
+      feed?.watch(source, options);
+      const result = await source.run();
+      source = undefined;
+      feed?.finish(result);
+      exitCode = output.finish(result);
+      if (plan?.rights.repeat !== true || interrupted.signal.aborted) break;
+      await feed!.awaitStart(interrupted.signal);
+      if (interrupted.signal.aborted) break;
+    }
+    await server?.close();
+    await watch?.stay(interrupted.signal);
+    return exitCode;
   } finally {
     stopListening();
+    await server?.close();
+    await watch?.close();
   }
+}
+
+/** Only the first migration is held: who starts another has said so already. */
+function withFeed(
+  options: SourceOptions,
+  plan: FeedPlan | undefined,
+  isFirst: boolean,
+  feed: SourceFeed | undefined,
+): SourceOptions {
+  if (plan === undefined || feed === undefined) return options;
+  const isHeld = isFirst && plan.rights.hold;
+  const hold = isHeld ? (signal: AbortSignal) => feed.awaitStart(signal) : undefined;
+  return { ...options, isWatched: true, hold };
 }

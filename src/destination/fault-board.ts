@@ -1,7 +1,11 @@
 // Where each vCPU shows the page it waits for, and the placer notes when that page came.
 
 const WORDS_PER_VCPU = 2;
-const TIMES_PER_VCPU = 3;
+const TIMES_PER_VCPU = 4;
+const FIRST_BYTE = 0;
+const LAST_BYTES = 1;
+const PLACED = 2;
+const BEGAN = 3;
 const NOBODY = 0;
 
 /** A board as it goes from thread to thread. */
@@ -38,9 +42,10 @@ export class FaultBoard {
     this.#times = new Float64Array(shared.times);
   }
 
-  /** By the vCPU, before it claims the page: shows which one. */
-  begin(vcpu: number, blockIndex: number, hostPage: number): void {
-    this.#times.fill(0, vcpu * TIMES_PER_VCPU, (vcpu + 1) * TIMES_PER_VCPU);
+  /** By the vCPU, before it claims the page: shows which one, and since when it waits. */
+  begin(vcpu: number, blockIndex: number, hostPage: number, faultNs = 0): void {
+    this.#times.fill(0, vcpu * TIMES_PER_VCPU, vcpu * TIMES_PER_VCPU + BEGAN);
+    this.#times[vcpu * TIMES_PER_VCPU + BEGAN] = faultNs;
     Atomics.store(this.#words, vcpu * WORDS_PER_VCPU + 1, hostPage | 0);
     Atomics.store(this.#words, vcpu * WORDS_PER_VCPU, blockIndex + 1);
   }
@@ -49,12 +54,16 @@ export class FaultBoard {
   end(vcpu: number): FaultTimes {
     Atomics.store(this.#words, vcpu * WORDS_PER_VCPU, NOBODY);
     const at = vcpu * TIMES_PER_VCPU;
-    const [firstByteNs, lastBytesNs, placedNs] = [
-      this.#times[at]!,
-      this.#times[at + 1]!,
-      this.#times[at + 2]!,
-    ];
-    return { firstByteNs, lastBytesNs, placedNs };
+    const [firstByteNs, lastBytesNs] = [this.#times[at + FIRST_BYTE]!, this.#times[at + LAST_BYTES]!];
+    return { firstByteNs, lastBytesNs, placedNs: this.#times[at + PLACED]! };
+  }
+
+  /** By anyone: the page that a vCPU waits for, and since when; undefined while it runs. */
+  waiting(vcpu: number): { blockIndex: number; hostPage: number; sinceNs: number } | undefined {
+    const block = Atomics.load(this.#words, vcpu * WORDS_PER_VCPU);
+    if (block === NOBODY) return undefined;
+    const hostPage = Atomics.load(this.#words, vcpu * WORDS_PER_VCPU + 1) >>> 0;
+    return { blockIndex: block - 1, hostPage, sinceNs: this.#times[vcpu * TIMES_PER_VCPU + BEGAN]! };
   }
 
   /** By the placer, before it publishes a requested page: notes the times for every vCPU that waits for it. */
@@ -64,9 +73,9 @@ export class FaultBoard {
         Atomics.load(this.#words, vcpu * WORDS_PER_VCPU) === blockIndex + 1 &&
         Atomics.load(this.#words, vcpu * WORDS_PER_VCPU + 1) === (hostPage | 0);
       if (!isWaiting) continue;
-      this.#times[vcpu * TIMES_PER_VCPU] = times.firstByteNs;
-      this.#times[vcpu * TIMES_PER_VCPU + 1] = times.lastBytesNs;
-      this.#times[vcpu * TIMES_PER_VCPU + 2] = times.placedNs;
+      this.#times[vcpu * TIMES_PER_VCPU + FIRST_BYTE] = times.firstByteNs;
+      this.#times[vcpu * TIMES_PER_VCPU + LAST_BYTES] = times.lastBytesNs;
+      this.#times[vcpu * TIMES_PER_VCPU + PLACED] = times.placedNs;
     }
   }
 }

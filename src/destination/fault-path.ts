@@ -35,7 +35,7 @@ export class FaultPath {
     const { line, image, board, log, isStopped } = this.#options;
     const blockIndex = image.blocks.findIndex((candidate) => candidate.name === block.name);
     const faultNs = monotonicNs();
-    board.begin(line, blockIndex, hostPage);
+    board.begin(line, blockIndex, hostPage, faultNs);
     const requestedNs = this.#requestOnce(block, blockIndex, hostPage);
     while (!block.waitWhileMissing(hostPage, LOOK_MS)) {
       if (!isStopped()) continue;

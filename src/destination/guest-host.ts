@@ -2,10 +2,12 @@
 import { GuestError, StateError } from '../errors.ts';
 import { decodeGuestDescription, type GuestDescription } from '../machine/guest-description.ts';
 import { RamImage, type SharedRamImage } from '../machine/ram-block.ts';
+import type { VcpuControl } from '../machine/vcpu-control.ts';
 import { decodeVcpuState, type VcpuState } from '../machine/vcpu-state.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
-import { FaultLog } from '../telemetry/fault-log.ts';
+import { FaultLog, faultRing } from '../telemetry/fault-log.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
+import type { FaultRing } from '../telemetry/fault-ring.ts';
 import { FaultBoard } from './fault-board.ts';
 import type { LoadItem } from './incoming-effects.ts';
 import { PostcopyStateCell } from './incoming-states.ts';
@@ -22,6 +24,13 @@ const START_TIMEOUT_MS = 30_000;
 /** vCPUs of one guest at most; the fault board has a line for each, and one for the toucher. */
 const VCPU_LIMIT = 64;
 const TOUCHER_LINE = VCPU_LIMIT;
+
+/** A thread that may fault, as who watches sees it. */
+export interface FaultLane {
+  /** Its line of the fault board. */
+  readonly line: number;
+  readonly ring: FaultRing;
+}
 
 /** What the host tells. */
 export interface GuestHostEvents {
@@ -47,9 +56,13 @@ export class GuestHost {
   readonly #events: GuestHostEvents;
   readonly #touch: Touch | undefined;
   readonly #states: VcpuState[] = [];
+  #crewRings: readonly FaultRing[] = [];
+  #toucherRing: FaultRing | undefined;
+  readonly #isWatched: boolean;
 
-  /** `touch`: in which order all RAM is to be touched in postcopy, if it is to be. */
-  constructor(events: GuestHostEvents, touch?: Touch) {
+  /** `touch`: in which order all RAM is to be touched in postcopy, if it is to be. `isWatched`: whether faults are shown. */
+  constructor(events: GuestHostEvents, touch?: Touch, isWatched = false) {
+    this.#isWatched = isWatched;
     this.#events = events;
     this.#touch = touch;
     this.port = ReturnPathPort.allocate((bytes) => events.onReply(bytes));
@@ -58,6 +71,19 @@ export class GuestHost {
   /** vCPUs whose state has come. */
   get vcpuCount(): number {
     return this.#states.length;
+  }
+
+  /** The vCPUs, once there are any. */
+  get control(): VcpuControl | undefined {
+    return this.#crew?.control;
+  }
+
+  /** The threads that may fault, the toucher last; none unless watched. */
+  get lanes(): readonly FaultLane[] {
+    const lanes = this.#crewRings.map((ring, line) => ({ line, ring }));
+    return this.#toucherRing === undefined
+      ? lanes
+      : [...lanes, { line: TOUCHER_LINE, ring: this.#toucherRing }];
   }
 
   /** Accesses that each vCPU had done when its state came. */
@@ -83,11 +109,13 @@ export class GuestHost {
   async start(vcpuCount: number): Promise<void> {
     if (vcpuCount > 0) this.#crew = this.#startCrew(vcpuCount);
     if (this.#touch !== undefined) {
+      if (this.#isWatched) this.#toucherRing = faultRing();
       this.#toucher = new Toucher({
         touch: this.#touch,
         line: TOUCHER_LINE,
         board: this.board.shared,
         port: this.port.shared,
+        ring: this.#toucherRing?.shared,
         onReply: this.#events.onReply,
         onError: this.#events.onError,
       });
@@ -140,7 +168,10 @@ export class GuestHost {
 
   #startCrew(vcpuCount: number): VcpuCrew {
     const { onReply, onError } = this.#events;
-    return new VcpuCrew(vcpuCount, { board: this.board.shared, port: this.port.shared, onReply, onError });
+    this.#crewRings = Array.from({ length: this.#isWatched ? vcpuCount : 0 }, () => faultRing());
+    const rings = this.#crewRings.map((ring) => ring.shared);
+    const shared = { board: this.board.shared, port: this.port.shared, rings };
+    return new VcpuCrew(vcpuCount, { ...shared, onReply, onError });
   }
 
   #loadDevice(device: DeviceRecord): void {

@@ -5,6 +5,7 @@ import type { ReturnPathName } from '../protocol/return-path-messages.ts';
 import type { StreamRecord } from '../protocol/stream-records.ts';
 import type { HostPages } from './host-pages.ts';
 import type { DeviceRecord } from './known-devices.ts';
+import type { CollapseStep } from './ram-tally.ts';
 
 /** How to receive a migration. */
 export interface IncomingOptions {
@@ -20,6 +21,8 @@ export interface IncomingOptions {
   readonly preempt: boolean;
   /** How long the collapse of a host page that was placed in pieces holds the channel's thread, in ns. */
   readonly collapseNs: number;
+  /** Sizes that its pieces are collapsed into before, in ascending order; without it none. */
+  readonly collapseSteps?: readonly CollapseStep[] | undefined;
 }
 
 /** What the package asks for, in order; performed while pages already flow. */

@@ -2,11 +2,14 @@
 import type { ErrorRecord } from '../errors.ts';
 import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
+import type { RecordLine } from '../protocol/record-lines.ts';
+import type { PagesOverTime } from '../telemetry/pages-over-time.ts';
 import type { PongRecord } from '../telemetry/request-record.ts';
 import type { CollapseResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
 import type { LoadItem } from './incoming-effects.ts';
+import type { CollapseStep } from './ram-tally.ts';
 
 /** Where the stream comes from: a source that connects, or recorded files. */
 export type IncomingOrigin =
@@ -26,6 +29,8 @@ export interface ReceiveOptions {
   readonly placementBytes: number | undefined;
   /** How long the collapse of a host page that was placed in pieces is to take, in ns. */
   readonly collapseNs: number;
+  /** Sizes that its pieces are collapsed into before, in ascending order; without it none. */
+  readonly collapseSteps?: readonly CollapseStep[];
   /** The whole layout; undefined learns it from the stream. */
   readonly layout: readonly RamBlockSpec[] | undefined;
   /** Whether the kernel is to commit all RAM when it is made: at once with a given layout, else at the RAM list. */
@@ -38,6 +43,8 @@ export interface ReceiveOptions {
   readonly preempt: boolean;
   /** How long a connected source may be silent. */
   readonly timeoutMs: number;
+  /** Whether somebody may watch: then what is shown to them is kept in shared memory. */
+  readonly isWatched?: boolean;
   /** New directory to record both directions in; undefined records nothing. */
   readonly recordPath: string | undefined;
 }
@@ -48,6 +55,8 @@ export interface IncomingThreadData {
   readonly cell: SharedArrayBuffer;
   readonly board: SharedFaultBoard;
   readonly port: SharedArrayBuffer;
+  /** Undefined where nobody may watch. */
+  readonly figures: SharedArrayBuffer | undefined;
 }
 
 /** What the main thread tells. */
@@ -74,6 +83,8 @@ export interface IncomingReport {
   readonly collapses?: CollapseResult;
   /** When the first PINGs were answered. */
   readonly pongs: readonly PongRecord[];
+  /** Undefined if no RAM list ever came. */
+  readonly pagesOverTime?: PagesOverTime;
   readonly wireBytes: number;
   readonly connectedNs: number;
   /** When LISTEN was processed, in monotonic ns; null if it never was. */
@@ -90,9 +101,10 @@ export interface IncomingReport {
 export type ToMain =
   | { readonly kind: 'listening'; readonly uri: string }
   | { readonly kind: 'connected'; readonly peer: string }
-  | { readonly kind: 'ram'; readonly ram: SharedRamImage }
+  | { readonly kind: 'ram'; readonly ram: SharedRamImage; readonly isNegotiated: boolean }
   | { readonly kind: 'load'; readonly items: readonly LoadItem[] }
   | { readonly kind: 'warn'; readonly message: string }
+  | { readonly kind: 'records'; readonly lines: readonly RecordLine[]; readonly skipped: number }
   | {
       readonly kind: 'progress';
       readonly phase: string;

@@ -3,8 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { fromErrorRecord, MigrationError, TransportError, toErrorRecord } from '../errors.ts';
 import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
+import { RecordLines } from '../protocol/record-lines.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
+import { LEAST_INTERVAL_NS, PagesOverTimeSeries } from '../telemetry/pages-over-time.ts';
+import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel, Listener } from '../transport/channel.ts';
 import { listenForChannels } from '../transport/open.ts';
@@ -40,6 +43,7 @@ let preemptChannel: Channel | undefined;
 let listener: Listener | undefined;
 let recording: EndpointRecording | undefined;
 let rate = new WireRate(monotonicNs());
+const pagesOverTime = new PagesOverTimeSeries();
 let connectedNs = monotonicNs();
 let listenNs: number | null = null;
 let lastBytesMs = performance.now();
@@ -69,6 +73,10 @@ function post(message: ToMain): void {
   parentPort!.postMessage(message);
 }
 
+/** For who watches; undefined where nobody may, and then none of it is kept. */
+const figures = shared.figures && new SharedFigures(shared.figures);
+const recordLines = options.isWatched === true ? new RecordLines() : undefined;
+
 const port = new ReturnPathPort(shared.port, (bytes) => {
   channel?.write(bytes).catch(settle);
 });
@@ -87,18 +95,22 @@ const migration = new IncomingMigration(
     createRam(blocks) {
       // A stream may name only some of the blocks of the layout.
       const ram = preallocated?.blocks.length === blocks.length ? preallocated : allocateRam(blocks);
-      post({ kind: 'ram', ram: ram.shared });
+      post({ kind: 'ram', ram: ram.shared, isNegotiated: migration.isNegotiated });
       return ram;
     },
     load: (items) => post({ kind: 'load', items }),
     warn: (message) => post({ kind: 'warn', message }),
     nowNs: monotonicNs,
+    ...(recordLines === undefined
+      ? {}
+      : { record: (record, offset, lengthBytes) => recordLines.addForward(record, offset, lengthBytes) }),
   },
   { cell, board: new FaultBoard(shared.board) },
 );
 
 function allocateRam(blocks: readonly RamBlockSpec[]): RamImage {
-  const ram = RamImage.allocate(blocks, 'missing');
+  const allocated = RamImage.allocate(blocks, 'missing');
+  const ram = options.isWatched === true ? allocated.withOrigins() : allocated;
   if (options.preallocates) for (const block of ram.blocks) block.commit();
   return ram;
 }
@@ -109,6 +121,7 @@ function take(action: () => void): void {
   try {
     action();
     if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
+    if (figures !== undefined) showFigures(figures);
     if (cell.state !== shownState) postProgress();
     if (migration.isComplete) settle(undefined);
   } catch (error) {
@@ -228,7 +241,22 @@ function phaseName(): string {
   return cell.state === 'listening' ? 'device' : 'postcopy-active';
 }
 
+function showFigures(to: SharedFigures): void {
+  to.set(RUN_FIGURE.WIRE_BYTES, rate.totalBytes);
+  const { tally } = migration;
+  if (tally === undefined) return;
+  to.set(RUN_FIGURE.PRECOPY_PAGES, tally.precopyPages);
+  to.set(RUN_FIGURE.BACKGROUND_PAGES, tally.backgroundPages);
+  to.set(RUN_FIGURE.REQUESTED_PAGES, tally.requestedPages);
+  to.set(RUN_FIGURE.ZERO_PAGES, tally.zeroPages);
+  to.set(RUN_FIGURE.DISCARDED_PAGES, tally.discardedPages);
+  to.set(RUN_FIGURE.DUPLICATE_PAGES, tally.duplicatePages);
+}
+
 function postProgress(): void {
+  const news = recordLines?.take();
+  if (news !== undefined) post({ kind: 'records', ...news });
+  figures?.set(RUN_FIGURE.PEAK_BYTES_PER_SECOND, rate.peakBytesPerSecond ?? 0);
   shownState = cell.state;
   const blocks = migration.tally?.blocks ?? [];
   const sum = (of: (block: (typeof blocks)[number]) => number) =>
@@ -240,6 +268,14 @@ function postProgress(): void {
     totalBytes: sum((block) => block.ram.lengthBytes),
     wireBytes: rate.totalBytes,
   });
+}
+
+/** Notes how many pages are present; the last point is of the end, due or not. */
+function samplePages(isLast = false): void {
+  const { tally } = migration;
+  const elapsedNs = monotonicNs() - connectedNs;
+  if (tally === undefined || !(isLast || pagesOverTime.isDue(elapsedNs))) return;
+  pagesOverTime.add(elapsedNs, tally.presentPages);
 }
 
 /** Says why to a source that can read it, then reads on until it has closed. */
@@ -275,6 +311,8 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   // One that never comes is no error: nothing was asked for then.
   if (awaitsLatePreempt()) acceptLatePreempt(listener!).catch(() => undefined);
   const error = await settled;
+  clearInterval(sampling);
+  samplePages(true);
   listener?.close();
   clearInterval(silence);
   if (error !== undefined) throw error;
@@ -315,6 +353,7 @@ function report(
     pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
     ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
     pongs: pongs.records,
+    ...(tally === undefined ? {} : { pagesOverTime: pagesOverTime.columns(tally.totalPages) }),
     wireBytes: rate.totalBytes,
     connectedNs,
     listenNs,
@@ -341,6 +380,7 @@ parentPort!.on('message', (message: ToIncomingThread) => {
 });
 
 const progress = setInterval(postProgress, PROGRESS_MS);
+const sampling = setInterval(samplePages, LEAST_INTERVAL_NS / 1e6);
 try {
   const replay = await migrate();
   finish(report('completed', replay?.replies(), undefined));
@@ -358,4 +398,5 @@ try {
   finish(report(status, replies, error));
 }
 clearInterval(progress);
+clearInterval(sampling);
 parentPort!.close();

@@ -154,8 +154,8 @@ export class IncomingMigration implements StreamSink {
     const isAdvised = this.#cell.state !== 'none';
     const blocks = this.#options.hostPages.checkList(entries, isAdvised ? this.#summary : undefined);
     const nowNs = (): number => this.#effects.nowNs();
-    const { collapseNs } = this.#options;
-    const tally = new RamTally(this.#effects.createRam(blocks), { nowNs, collapseNs });
+    const { collapseNs, collapseSteps } = this.#options;
+    const tally = new RamTally(this.#effects.createRam(blocks), { nowNs, collapseNs, collapseSteps });
     this.tally = tally;
     const placerOptions = {
       profile: this.#options.profile,

@@ -1,5 +1,6 @@
 // Places what one channel brings into guest RAM: each host page becomes visible as a whole, or not at all.
 import { MemoryMapError, ProtocolError, StateError } from '../errors.ts';
+import { PAGE_ORIGIN } from '../machine/page-origins.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Profile } from '../protocol/profile.ts';
@@ -81,7 +82,9 @@ export class PagePlacer {
     // Between two pieces of a page another channel may have placed its host page.
     if (at > 0 && this.#open !== undefined) this.#checkNotPlaced(this.#open);
     block.ram.copyIn(this.#page * TARGET_PAGE_BYTES + at, input, start, end);
-    if (at + end - start === TARGET_PAGE_BYTES) this.#complete(block);
+    if (at + end - start !== TARGET_PAGE_BYTES) return;
+    block.ram.origins?.noteData(Math.floor(this.#page / block.pagesPerHostPage));
+    this.#complete(block);
   }
 
   /** A page of equal bytes. @throws ProtocolError `bad-zero-page` for another byte than 0, unless the profile is 7.2 */
@@ -95,6 +98,7 @@ export class PagePlacer {
         });
       }
       this.#tally.zeroPages += 1;
+      block.ram.origins?.noteData(Math.floor(this.#page / block.pagesPerHostPage));
       block.ram.copyIn(offset, new Uint8Array(TARGET_PAGE_BYTES).fill(fill), 0, TARGET_PAGE_BYTES);
     } else {
       this.#tally.zeroPages += 1;
@@ -181,7 +185,9 @@ export class PagePlacer {
     const isWhole = isNew && block.countReceived(hostPage);
     if (!this.#tally.isPostcopy) {
       this.#tally.precopyPages += 1;
-      if (isWhole) block.publish(hostPage, false);
+      if (!isWhole) return;
+      block.ram.origins?.note(hostPage, PAGE_ORIGIN.PRECOPY);
+      block.publish(hostPage, false);
       return;
     }
     const open = this.#open!;
@@ -201,6 +207,7 @@ export class PagePlacer {
         placedNs,
       });
     }
+    block.ram.origins?.note(hostPage, isRequested ? PAGE_ORIGIN.REQUESTED : PAGE_ORIGIN.PUSHED);
     block.publish(hostPage, true);
     if (isRequested) {
       this.#tally.requestedPages += block.pagesPerHostPage;

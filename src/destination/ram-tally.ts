@@ -4,13 +4,23 @@ import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock, RamImage } from '../machine/ram-block.ts';
 import { SharedBitmap } from '../machine/shared-bitmap.ts';
 import { hex } from '../protocol/bytes.ts';
-import type { CollapseResult } from '../telemetry/result.ts';
-import { BrokenPages } from './broken-pages.ts';
+import type { PresentPages } from '../telemetry/pages-over-time.ts';
+import type { CollapseCounts, CollapseResult } from '../telemetry/result.ts';
+import { BrokenPages, type Collapse } from './broken-pages.ts';
 
-/** What a collapse of a host page that was placed in pieces is measured by, and costs. */
+/** A page size on the way from the pieces to their host page, and what a collapse into one takes. */
+export interface CollapseStep {
+  readonly pageBytes: number;
+  readonly collapseNs: number;
+}
+
+/** What collapses of host pages that were placed in pieces are measured by, and cost. */
 export interface CollapseOptions {
   readonly nowNs: () => number;
+  /** Of a collapse into a host page. */
   readonly collapseNs: number;
+  /** Sizes that pieces are collapsed into before, in ascending order; none without. */
+  readonly collapseSteps?: readonly CollapseStep[] | undefined;
 }
 
 /** What has come of one block. */
@@ -36,11 +46,8 @@ export class BlockTally {
     this.missingCount = ram.hostPageCount;
     this.pushed = SharedBitmap.allocate(ram.hostPageCount);
     this.#received = new Uint32Array(ram.hostPageCount);
-    const { wholePageBytes } = ram.spec;
-    if (wholePageBytes !== undefined) {
-      const piecesPerPage = wholePageBytes / ram.hostPageBytes;
-      this.broken = new BrokenPages({ pieceCount: ram.hostPageCount, piecesPerPage, ...collapse });
-    }
+    if (ram.spec.wholePageBytes !== undefined)
+      this.broken = breakPages(ram, ram.spec.wholePageBytes, collapse);
   }
 
   /** Counts a target page that came for the first time; returns whether its host page is complete now. */
@@ -100,16 +107,32 @@ export class RamTally {
     return this.blocks.every((block) => block.missingCount === 0);
   }
 
+  get totalPages(): number {
+    return this.blocks.reduce((sum, { ram }) => sum + ram.targetPageCount, 0);
+  }
+
+  /** Target pages whose host page is present. */
+  get presentPages(): PresentPages {
+    const missing = this.blocks.reduce((sum, block) => sum + block.missingCount * block.pagesPerHostPage, 0);
+    return {
+      present: this.totalPages - missing,
+      background: this.backgroundPages,
+      requested: this.requestedPages,
+    };
+  }
+
   /** What became of host pages that are placed in pieces; undefined if none are. */
   get collapses(): CollapseResult | undefined {
-    const broken = this.blocks.flatMap((block) => block.broken ?? []);
-    if (broken.length === 0) return undefined;
-    const costs = broken.flatMap(({ collapses }) => collapses.map(({ costNs }) => costNs));
+    const blocks = this.blocks.flatMap((block) => (block.broken === undefined ? [] : [block.broken.levels]));
+    if (blocks.length === 0) return undefined;
+    const steps = blocks.flatMap((levels) => levels.slice(0, -1));
+    const sizes = [...new Set(steps.map(({ pageBytes }) => pageBytes))].sort((a, b) => a - b);
     return {
-      count: costs.length,
-      totalNs: costs.reduce((sum, ns) => sum + ns, 0),
-      maxNs: costs.reduce((most, ns) => Math.max(most, ns), 0),
-      brokenCount: broken.reduce((sum, pages) => sum + pages.brokenCount, 0),
+      ...countCollapses(blocks.map((levels) => levels.at(-1)!)),
+      steps: sizes.map((pageBytes) => ({
+        pageBytes,
+        ...countCollapses(steps.filter((step) => step.pageBytes === pageBytes)),
+      })),
     };
   }
 
@@ -137,6 +160,7 @@ export class RamTally {
         block.broken?.discard(hostPage);
       }
       block.ram.discardRange(start, length);
+      block.ram.origins?.noteDiscard(first, count);
       block.missingCount += presentCount;
       block.forget(first, count);
       this.discardedPages += count * block.pagesPerHostPage;
@@ -168,4 +192,35 @@ export class RamTally {
       );
     }
   }
+}
+
+/** The pages of a block in pieces, with each step on the way to its host pages that lies between the two. */
+function breakPages(ram: RamBlock, wholePageBytes: number, collapse: CollapseOptions): BrokenPages {
+  const { nowNs, collapseNs, collapseSteps = [] } = collapse;
+  const between = collapseSteps.filter(
+    ({ pageBytes }) => pageBytes > ram.hostPageBytes && pageBytes < wholePageBytes,
+  );
+  const sizes = [...between, { pageBytes: wholePageBytes, collapseNs }];
+  const levels = sizes.map((size, index) => ({
+    ...size,
+    piecesPerPage: size.pageBytes / (sizes[index - 1]?.pageBytes ?? ram.hostPageBytes),
+  }));
+  const [first, ...above] = levels;
+  return new BrokenPages({ pieceCount: ram.hostPageCount, levels: [first!, ...above], nowNs });
+}
+
+function countCollapses(pages: readonly BrokenPages[]): CollapseCounts {
+  const collapses = pages.flatMap((level) => level.collapses);
+  const total = (of: (collapse: Collapse) => number): number =>
+    collapses.reduce((sum, collapse) => sum + of(collapse), 0);
+  const most = (of: (collapse: Collapse) => number): number =>
+    collapses.reduce((highest, collapse) => Math.max(highest, of(collapse)), 0);
+  return {
+    count: collapses.length,
+    totalNs: total(({ costNs }) => costNs),
+    maxNs: most(({ costNs }) => costNs),
+    inPiecesTotalNs: total(({ inPiecesNs }) => inPiecesNs),
+    inPiecesMaxNs: most(({ inPiecesNs }) => inPiecesNs),
+    brokenCount: pages.reduce((sum, level) => sum + level.brokenCount, 0),
+  };
 }

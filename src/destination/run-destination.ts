@@ -2,12 +2,15 @@
 import { Worker } from 'node:worker_threads';
 import { type ErrorRecord, MigrationError, toErrorRecord } from '../errors.ts';
 import { type GuestProof, proveGuest } from '../machine/prove-guest.ts';
+import type { RamImage } from '../machine/ram-block.ts';
 import type { VcpuState } from '../machine/vcpu-state.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import type { RecordLine } from '../protocol/record-lines.ts';
 import { type Calibration, calibrate } from '../telemetry/calibrate.ts';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
 import { type PushResult, pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
+import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { causesThatTook, splitStall } from '../telemetry/stall-causes.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { GuestHost } from './guest-host.ts';
@@ -45,6 +48,10 @@ export interface DestinationEvents {
   onProgress?(progress: { phase: string; doneBytes: number; totalBytes: number; wireBytes: number }): void;
   onWarning?(message: string): void;
   onPhase?(phase: string): void;
+  /** RAM is there; whether the source knows the extension. */
+  onRam?(image: RamImage, isNegotiated: boolean): void;
+  /** What came lately, as a dissection writes it; only of a destination that is watched. */
+  onRecords?(lines: readonly RecordLine[], skipped: number): void;
 }
 
 /** A result, and what was answered in a replay. */
@@ -60,12 +67,14 @@ export class Destination {
   readonly #options: DestinationOptions;
   readonly #events: DestinationEvents;
   readonly #host: GuestHost;
+  readonly #figures: SharedFigures | undefined;
   readonly #abort = new AbortController();
   #worker: Worker | undefined;
 
   constructor(options: DestinationOptions, events: DestinationEvents = {}) {
     this.#options = options;
     this.#events = events;
+    if (options.isWatched === true) this.#figures = new SharedFigures();
     this.#host = new GuestHost(
       {
         onRunning: () => this.#tell({ kind: 'guest-running' }),
@@ -73,7 +82,24 @@ export class Destination {
         onError: (error) => this.#tell({ kind: 'fail', error: toErrorRecord(error) }),
       },
       options.touch,
+      options.isWatched,
     );
+  }
+
+  /** The guest here, for who watches. */
+  get guest(): GuestHost {
+    return this.#host;
+  }
+
+  /** What was counted so far; undefined unless it is watched. */
+  get figures(): SharedFigures | undefined {
+    return this.#figures;
+  }
+
+  /** Time that the wire alone needs for a page of so many bytes, as far as is known by now. */
+  floorNs(pageBytes: number): number | undefined {
+    const peak = this.#figures?.get(RUN_FIGURE.PEAK_BYTES_PER_SECOND) || null;
+    return floorOf(this.#options.floor, peak)(pageBytes);
   }
 
   /** Receives one migration. Errors of the migration are in the result, not thrown. */
@@ -104,6 +130,7 @@ export class Destination {
       cell: this.#host.cell.shared,
       board: this.#host.board.shared,
       port: this.#host.port.shared,
+      figures: this.#figures?.shared,
     };
     const worker = new Worker(INCOMING_ENTRY, { workerData: data, name: 'incoming' });
     this.#worker = worker;
@@ -133,9 +160,13 @@ export class Destination {
         return;
       case 'ram':
         this.#host.prepare(message.ram);
+        this.#events.onRam?.(this.#host.image!, message.isNegotiated);
         return;
       case 'load':
         this.#load(message.items);
+        return;
+      case 'records':
+        this.#events.onRecords?.(message.lines, message.skipped);
         return;
       case 'warn':
         this.#events.onWarning?.(message.message);
@@ -261,6 +292,7 @@ export class Destination {
         floorNs: floorOf(this.#options.floor, peak),
       }),
       ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
+      ...(report.pagesOverTime === undefined ? {} : { pagesOverTime: report.pagesOverTime }),
       ...this.#touchResult(),
       ...(this.#options.keepsFaults ? { faults: finish.faults.map(withOwnCauses), pongs: report.pongs } : {}),
       machinery,

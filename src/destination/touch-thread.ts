@@ -4,7 +4,7 @@ import { toErrorRecord } from '../errors.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
 import { type RamBlock, RamImage } from '../machine/ram-block.ts';
 import { GuestStopped, VCPU_COMMAND, VcpuControl } from '../machine/vcpu-control.ts';
-import { FaultLog } from '../telemetry/fault-log.ts';
+import { FaultLog, faultRing } from '../telemetry/fault-log.ts';
 import { FaultBoard } from './fault-board.ts';
 import { FaultPath } from './fault-path.ts';
 import { ReturnPathPort } from './return-path-port.ts';
@@ -21,7 +21,7 @@ function post(message: FromVcpuThread, transfer: ArrayBuffer[] = []): void {
 }
 
 const control = new VcpuControl(shared.control);
-const log = new FaultLog(INDEX);
+const log = new FaultLog(INDEX, undefined, shared.ring && faultRing(shared.ring));
 const isStopped = (): boolean => control.command() !== VCPU_COMMAND.RUN;
 
 /** Goes through all pages; blocks follow each other in the order of the RAM list. @throws GuestStopped */

@@ -11,7 +11,9 @@ import type { FaultingThreadData, FromVcpuThread, ToVcpuThread, VcpuThreadStart 
 const VCPU_ENTRY = new URL('./vcpu-thread.js', import.meta.url);
 
 /** What the threads share with the incoming migration, and who hears of them. */
-export interface VcpuCrewOptions extends FaultingThreadData {
+export interface VcpuCrewOptions extends Omit<FaultingThreadData, 'ring'> {
+  /** Where each vCPU shows its faults to who watches; none if nobody may. */
+  readonly rings?: readonly SharedArrayBuffer[];
   /** Bytes for the return path, from a vCPU that cannot write them itself. */
   readonly onReply: (bytes: Uint8Array) => void;
   /** A thread died. */
@@ -31,10 +33,11 @@ export class VcpuCrew {
   readonly #faultLogs: FaultLogData[] = [];
   #hasRam = false;
 
-  constructor(vcpuCount: number, { onReply, onError, board, port }: VcpuCrewOptions) {
+  constructor(vcpuCount: number, { onReply, onError, board, port, rings = [] }: VcpuCrewOptions) {
     this.control = VcpuControl.allocate(vcpuCount);
     const threads = Array.from({ length: vcpuCount }, (_, index) => {
-      const workerData: VcpuThreadStart = { index, control: this.control.shared, board, port };
+      const ring = rings[index];
+      const workerData: VcpuThreadStart = { index, control: this.control.shared, board, port, ring };
       return startThread(VCPU_ENTRY, `vcpu/${index}`, workerData);
     });
     this.#workers = threads.map(({ worker }) => worker);

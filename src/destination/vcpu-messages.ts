@@ -10,6 +10,8 @@ import type { SharedFaultBoard } from './fault-board.ts';
 export interface FaultingThreadData {
   readonly board: SharedFaultBoard;
   readonly port: SharedArrayBuffer;
+  /** Where it shows its faults to who watches; undefined if nobody may. */
+  readonly ring?: SharedArrayBuffer | undefined;
 }
 
 /** What the thread of a vCPU is started with. */

@@ -6,7 +6,7 @@ import type { GuestTrace } from '../machine/guest-programs.ts';
 import { RamImage } from '../machine/ram-block.ts';
 import { runVcpu } from '../machine/vcpu.ts';
 import { VCPU_COMMAND, VcpuControl } from '../machine/vcpu-control.ts';
-import { FaultLog } from '../telemetry/fault-log.ts';
+import { FaultLog, faultRing } from '../telemetry/fault-log.ts';
 import { FaultBoard } from './fault-board.ts';
 import { FaultPath } from './fault-path.ts';
 import { ReturnPathPort } from './return-path-port.ts';
@@ -19,7 +19,7 @@ function post(message: FromVcpuThread, transfer: ArrayBuffer[] = []): void {
 }
 
 const control = new VcpuControl(shared.control);
-const log = new FaultLog(index);
+const log = new FaultLog(index, undefined, shared.ring && faultRing(shared.ring));
 
 function run(image: RamImage, trace: GuestTrace | undefined): void {
   const faultPath = new FaultPath({

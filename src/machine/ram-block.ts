@@ -2,6 +2,7 @@
 
 import { MemoryMapError, StateError } from '../errors.ts';
 import { formatByteSize, isPowerOfTwo } from './byte-size.ts';
+import { PageOrigins } from './page-origins.ts';
 import { PAGE_STATE, PAGE_STATE_NAMES, type PageState } from './page-state.ts';
 import { allocateSegments, RamMemory, TARGET_PAGE_BYTES } from './ram-memory.ts';
 import { SharedBitmap } from './shared-bitmap.ts';
@@ -36,6 +37,8 @@ export interface SharedRamBlock {
   readonly dirty: SharedArrayBuffer;
   readonly sent: SharedArrayBuffer;
   readonly received: SharedArrayBuffer;
+  /** How each host page came, if anybody may watch. */
+  readonly origins?: SharedArrayBuffer;
 }
 
 /** One RAM block: its memory, the state word of each host page, and a bit per target page in each bitmap. */
@@ -49,6 +52,8 @@ export class RamBlock extends RamMemory {
   readonly dirty: SharedBitmap;
   readonly sent: SharedBitmap;
   readonly received: SharedBitmap;
+  /** Undefined where nobody may watch. */
+  readonly origins: PageOrigins | undefined;
   readonly #states: Int32Array;
 
   /**
@@ -91,12 +96,18 @@ export class RamBlock extends RamMemory {
     this.dirty = new SharedBitmap(shared.dirty, this.targetPageCount);
     this.sent = new SharedBitmap(shared.sent, this.targetPageCount);
     this.received = new SharedBitmap(shared.received, this.targetPageCount);
+    this.origins = shared.origins && new PageOrigins(shared.origins);
     this.#states = new Int32Array(shared.pageStates);
   }
 
   /** The state of a host page. */
   pageState(hostPage: number): PageState {
     return Atomics.load(this.#states, hostPage) as PageState;
+  }
+
+  /** The state words for who draws a picture of them, all at once and perhaps a moment late; nobody else goes without Atomics. */
+  get stateWords(): Readonly<Int32Array> {
+    return this.#states;
   }
 
   /** Missing → requested. True for the one caller that did it, who sends the request. */
@@ -223,6 +234,14 @@ export class RamImage {
     const blocks = this.blocks.map(({ spec, shared }) => {
       const backed = { ...spec, hostPageBytes: hostPageBytesOf(spec) };
       return RamBlock.allocate(backed, 'present', shared.segments).shared;
+    });
+    return new RamImage({ blocks });
+  }
+
+  /** The same memory, with a byte per host page that tells who watches how it came. */
+  withOrigins(): RamImage {
+    const blocks = this.blocks.map(({ shared, hostPageCount }) => {
+      return { ...shared, origins: new SharedArrayBuffer(hostPageCount) };
     });
     return new RamImage({ blocks });
   }

@@ -71,6 +71,19 @@ export class SharedBitmap {
     return this.countRange(0, this.bitCount);
   }
 
+  /** Counts the bits that are set here or in another bitmap of the same length. */
+  countUnion(other: SharedBitmap): number {
+    let total = 0;
+    for (let word = 0; word < this.#words.length; word += 1)
+      total += popcount(this.word(word) | other.word(word));
+    return total;
+  }
+
+  /** Bits 32 * index to 32 * index + 31, the lowest first. */
+  word(index: number): number {
+    return Atomics.load(this.#words, index);
+  }
+
   /** Counts the set bits among `count` bits from `first` on. */
   countRange(first: number, count: number): number {
     let total = 0;

@@ -13,7 +13,7 @@ export class ReturnPathDissector {
   constructor(sink: DissectionSink, options: ReturnPathOptions & { readonly extension?: boolean }) {
     this.#sink = sink;
     this.#decoder = new ReturnPathDecoder((record, offset, lengthBytes) => {
-      const values = valuesOf(record);
+      const values = returnPathValues(record);
       sink.entry({ kind: 'record', ...PLACE, offset, lengthBytes, name: record.name, values });
     }, options);
     this.#decoder.extension = options.extension ?? false;
@@ -45,7 +45,8 @@ export class ReturnPathDissector {
   }
 }
 
-function valuesOf(record: ReturnPathRecord): Record<string, unknown> {
+/** The decoded fields; of a received bitmap how many bits are set. */
+export function returnPathValues(record: ReturnPathRecord): Record<string, unknown> {
   if (record.name !== 'RECEIVED_BITMAP') {
     const { name: _name, ...values } = record;
     return values;

@@ -76,7 +76,7 @@ export class StreamDissector implements StreamSink {
   }
 
   record(record: StreamRecord, offset: number, lengthBytes: number): void {
-    const values = valuesOf(record, lengthBytes);
+    const values = streamRecordValues(record, lengthBytes);
     this.#sink.entry({ kind: 'record', ...this.#place, offset, lengthBytes, name: record.name, values });
     if (record.name === 'POSTCOPY_ADVISE') this.#ram.summary = record.pageSizeSummary;
     if (record.name === 'PACKAGE') this.#package(record.blob, offset);
@@ -131,7 +131,7 @@ export class StreamDissector implements StreamSink {
 }
 
 /** The decoded fields, without the content of a package or a device's state. */
-function valuesOf(record: StreamRecord, lengthBytes: number): Record<string, unknown> {
+export function streamRecordValues(record: StreamRecord, lengthBytes: number): Record<string, unknown> {
   if (record.name === 'POSTCOPY_ADVISE' && lengthBytes === EMPTY_COMMAND_BYTES) return {};
   if (record.name === 'PACKAGE') return {};
   if (record.name === 'DEVICE_STATE') {

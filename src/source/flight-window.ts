@@ -114,6 +114,8 @@ export class FlightWindow {
     const elapsedNs = nowNs - sentNs;
     if (elapsedNs <= 0) return true;
     this.onRoundTrip(elapsedNs);
+    // A PING behind nothing, of a push that is paused, tells of the round trip only.
+    if (sentBytes === answeredBytes) return true;
     this.#rates.push((sentBytes - answeredBytes) / elapsedNs);
     if (this.#rates.length > RATE_SAMPLES) this.#rates.shift();
     if (this.#limit === 'auto') this.#fit();

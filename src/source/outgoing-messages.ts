@@ -3,6 +3,7 @@ import type { ErrorRecord } from '../errors.ts';
 import type { SharedRamImage } from '../machine/ram-block.ts';
 import type { SharedVcpuControl } from '../machine/vcpu-control.ts';
 import type { Profile } from '../protocol/profile.ts';
+import type { RecordLine } from '../protocol/record-lines.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
 import type { PingRecord } from '../telemetry/request-record.ts';
 import type { RoundTrips } from '../telemetry/round-trips.ts';
@@ -32,6 +33,8 @@ export interface OutgoingThreadData {
   readonly profile: Profile;
   /** How long the peer may keep us waiting, for a connection, an answer, or room to write. */
   readonly timeoutMs: number;
+  /** How long to try again while nobody listens yet; 0 is one attempt. */
+  readonly connectTimeoutMs: number;
   /** Bytes per second before the switchover, and for background pages after it; 0 is unlimited. */
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
@@ -39,13 +42,19 @@ export interface OutgoingThreadData {
   readonly link: LinkSpec | undefined;
   /** New directory to record both directions in; undefined records nothing. */
   readonly recordPath: string | undefined;
+  /** What is counted, for who watches; undefined where nobody may. */
+  readonly figures: SharedArrayBuffer | undefined;
 }
 
-/** Asks for a cancel; once the guest may be at the destination only `force` does it. */
-export interface ToOutgoingThread {
-  readonly kind: 'cancel';
-  readonly force: boolean;
-}
+/** What the main thread asks for. */
+export type ToOutgoingThread =
+  /** Once the guest may be at the destination only `force` cancels. */
+  | { readonly kind: 'cancel'; readonly force: boolean }
+  /** Goes on to postcopy, if it is in precopy. */
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'pause-push'; readonly isPaused: boolean }
+  /** The emulated link is another from now on. */
+  | { readonly kind: 'link'; readonly link: LinkSpec };
 
 /** How an outgoing migration ended. */
 export interface OutgoingReport {
@@ -73,6 +82,19 @@ export interface OutgoingReport {
   readonly error?: ErrorRecord;
 }
 
+/** What came since it was told last, of a source that is watched. */
+export interface OutgoingNews {
+  readonly state: OutgoingState;
+  /** Empty until the pages are agreed on. */
+  readonly placements: readonly BlockPlacement[];
+  readonly isNegotiated: boolean;
+  /** Passes that were closed. */
+  readonly passes: readonly PassEstimate[];
+  /** What came on the return path, as a dissection writes it, and how much of it was left out. */
+  readonly lines: readonly RecordLine[];
+  readonly skipped: number;
+}
+
 /** What the migration thread tells. */
 export type ToMain =
   | {
@@ -83,4 +105,5 @@ export type ToMain =
       readonly wireBytes: number;
     }
   | { readonly kind: 'warn'; readonly message: string }
+  | { readonly kind: 'news'; readonly news: OutgoingNews }
   | { readonly kind: 'done'; readonly report: OutgoingReport };

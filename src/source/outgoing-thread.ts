@@ -7,11 +7,14 @@ import { VcpuControl } from '../machine/vcpu-control.ts';
 import { encodeVcpuState } from '../machine/vcpu-state.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { RecordLines } from '../protocol/record-lines.ts';
 import { ReturnPathDecoder } from '../protocol/return-path-decoder.ts';
 import { EndpointRecording } from '../recording/endpoint-recording.ts';
 import { summariseRoundTrips } from '../telemetry/round-trips.ts';
+import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
 import { WireRate } from '../telemetry/wire-rate.ts';
 import type { Channel } from '../transport/channel.ts';
+import { connectPatiently } from '../transport/connect-patiently.ts';
 import { Link } from '../transport/link.ts';
 import { connectChannel } from '../transport/open.ts';
 import { BandwidthLimit, batchBytesOf } from './bandwidth-limit.ts';
@@ -36,11 +39,20 @@ const migration = new OutgoingMigration(ram, {
   ...data.options,
   backgroundBatchBytes: batchBytesOf(data.maxPostcopyBandwidth),
 });
-const returnPath = new ReturnPathDecoder((record) => migration.onReturnPath(record, monotonicNs()), {
-  profile: data.profile,
-});
+/** For who watches; undefined where nobody may, and then none of it is kept. */
+const figures = data.figures && new SharedFigures(data.figures);
+const recordLines = figures === undefined ? undefined : new RecordLines();
+const returnPath = new ReturnPathDecoder(
+  (record, offset, lengthBytes) => {
+    recordLines?.addReturn(record, offset, lengthBytes);
+    migration.onReturnPath(record, monotonicNs());
+  },
+  { profile: data.profile },
+);
 returnPath.extension = data.options.negotiate;
 
+/** Ends the attempts to connect when something has failed meanwhile. */
+const connecting = new AbortController();
 /** Emulated for all channels together. */
 const link = data.link === undefined ? undefined : new Link(data.link);
 let channel: Channel | undefined;
@@ -60,6 +72,7 @@ function post(message: ToMain): void {
 /** Keeps the first failure: what follows is its echo. */
 function fail(error: unknown): void {
   failure ??= error;
+  connecting.abort(failure);
   wake?.();
 }
 
@@ -86,10 +99,21 @@ async function waitFor(isDone: () => boolean, what: string, timeoutMs: number): 
   if (failure !== undefined) throw failure;
 }
 
-async function open(): Promise<Channel> {
-  const connected = await connectChannel(data.uri, data.timeoutMs);
+function wrap(connected: Channel): Channel {
   const linked = link === undefined ? connected : link.wrap(connected);
   return recording === undefined ? linked : recording.wrap(linked);
+}
+
+/** The destination may come up only after us. */
+async function openMain(): Promise<Channel> {
+  const connected = await connectPatiently(data.uri, {
+    attemptMs: data.timeoutMs,
+    patienceMs: data.connectTimeoutMs,
+    signal: connecting.signal,
+    onWait: ({ message }) =>
+      post({ kind: 'warn', message: `${message}; trying for ${data.connectTimeoutMs} ms` }),
+  });
+  return wrap(connected);
 }
 
 function listenToReturnPath(to: Channel): void {
@@ -118,7 +142,7 @@ function listenToReturnPath(to: Channel): void {
 
 /** Nothing is read from a preempt channel; that it broke is told by the main channel too, but for a write that waits. */
 async function openPreempt(): Promise<void> {
-  preemptChannel = await open();
+  preemptChannel = wrap(await connectChannel(data.uri, data.timeoutMs, connecting.signal));
   preemptChannel.read({ data: () => undefined, end: () => undefined, error: fail });
 }
 
@@ -212,7 +236,7 @@ async function pauseUnlessRequested(pauseMs: number): Promise<void> {
 async function migrate(): Promise<void> {
   rehearseOutgoing(ram.totalBytes);
   if (data.recordPath !== undefined) recording = new EndpointRecording(data.recordPath, 'source');
-  channel = await open();
+  channel = await openMain();
   if (failure !== undefined) throw failure;
   listenToReturnPath(channel);
   rate = new WireRate(monotonicNs());
@@ -225,6 +249,7 @@ async function migrate(): Promise<void> {
     if (failure !== undefined) throw failure;
     if (currentPhase() !== shownPhase) postProgress();
     await perform(step.value, limits);
+    if (figures !== undefined) showFigures(figures);
   }
 }
 
@@ -235,7 +260,31 @@ function currentPhase(): string {
   return [...migration.phaseStartsNs.keys()].at(-1) ?? 'connect';
 }
 
+function showFigures(to: SharedFigures): void {
+  const { counters } = migration;
+  to.set(RUN_FIGURE.WIRE_BYTES, counters.wireBytes);
+  to.set(RUN_FIGURE.PRECOPY_PAGES, counters.precopyPages);
+  to.set(RUN_FIGURE.BACKGROUND_PAGES, counters.backgroundPages);
+  to.set(RUN_FIGURE.REQUESTED_PAGES, counters.requestedPages);
+  to.set(RUN_FIGURE.ZERO_PAGES, counters.zeroPages);
+  to.set(RUN_FIGURE.DISCARDED_PAGES, counters.discardedPages);
+  to.set(RUN_FIGURE.REQUESTS, migration.requestCount);
+}
+
+/** Passes that were told to who watches. */
+let toldPasses = 0;
+
+/** With the progress, so no oftener than that: a change of state is told at once, all else now and then. */
+function postNews(): void {
+  const { state, placements, isNegotiated } = migration;
+  const passes = migration.passes.slice(toldPasses);
+  toldPasses += passes.length;
+  const { lines, skipped } = recordLines?.take() ?? { lines: [], skipped: 0 };
+  post({ kind: 'news', news: { state, placements, isNegotiated, passes, lines, skipped } });
+}
+
 function postProgress(): void {
+  if (figures !== undefined) postNews();
   shownPhase = currentPhase();
 
   const doneBytes = ram.totalBytes - migration.remainingPages * TARGET_PAGE_BYTES;
@@ -282,7 +331,25 @@ function report(error: unknown): OutgoingReport {
 }
 
 parentPort!.on('message', (message: ToOutgoingThread) => {
-  if (migration.hasGivenGuestAway && !message.force) {
+  switch (message.kind) {
+    case 'cancel':
+      cancel(message.force);
+      return;
+    case 'switch':
+      migration.switchNow();
+      return;
+    case 'pause-push':
+      migration.pausePush(message.isPaused);
+      figures?.set(RUN_FIGURE.PUSH_PAUSED, message.isPaused ? 1 : 0);
+      return;
+    case 'link':
+      link?.reshape(message.link);
+      return;
+  }
+});
+
+function cancel(force: boolean): void {
+  if (migration.hasGivenGuestAway && !force) {
     post({
       kind: 'warn',
       message: 'postcopy has begun: cancelling now would lose the guest; interrupt again to do it',
@@ -290,7 +357,7 @@ parentPort!.on('message', (message: ToOutgoingThread) => {
     return;
   }
   fail(new MigrationError('cancelled', 'the migration was cancelled'));
-});
+}
 
 const progress = setInterval(postProgress, PROGRESS_MS);
 
@@ -310,6 +377,10 @@ try {
   await leave(error);
 }
 clearInterval(progress);
+if (figures !== undefined) {
+  showFigures(figures);
+  postNews();
+}
 const ended = report(ending);
 const broken = recording?.finish({
   status: ended.state,

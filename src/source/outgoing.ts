@@ -95,6 +95,8 @@ export class OutgoingMigration {
   #order: PageOrder | undefined;
   #state: OutgoingState = 'setup';
   #hasGivenGuestAway = false;
+  #isSwitchAsked = false;
+  #isPushPaused = false;
 
   constructor(ram: RamImage, options: OutgoingOptions) {
     this.#ram = ram;
@@ -146,6 +148,22 @@ export class OutgoingMigration {
   /** Whether the destination may own the guest: then it must not go on at the source (rule S30). */
   get hasGivenGuestAway(): boolean {
     return this.#hasGivenGuestAway;
+  }
+
+  /** Whether it is in precopy and may go on to postcopy: then `switchNow` has an effect. */
+  get maySwitch(): boolean {
+    return this.#options.postcopyRam && (this.#state === 'setup' || this.#state === 'active');
+  }
+
+  /** Ends precopy with the batch that is under way, and goes on to postcopy, whatever the policy. */
+  switchNow(): void {
+    if (this.maySwitch) this.#isSwitchAsked = true;
+  }
+
+  /** Sends nothing unasked after the switchover, or goes on with it. A page under way is finished. */
+  pausePush(isPaused: boolean): void {
+    this.#isPushPaused = isPaused;
+    if (this.#order !== undefined) this.#order.isPushPaused = isPaused;
   }
 
   /** Moves to the next state. @throws StateError `bad-outgoing-event` */
@@ -274,6 +292,8 @@ export class OutgoingMigration {
     if (policy.kind === 'immediately') return 'postcopy';
     for (;;) {
       yield* this.#sendPass('SECTION_PART', estimator);
+      // What the rest of the pass would have sent is dirty still, and the guest is stopped before the next sync.
+      if (this.#isSwitchAsked) return 'postcopy';
       this.#syncDirty(estimator);
       const next = decideAfterPass(policy, estimator.passes, TARGET_PAGE_BYTES);
       if (next !== 'another-pass') return next;
@@ -305,7 +325,7 @@ export class OutgoingMigration {
     yield* stream.beginRamPayload(section, 'precopy');
     for (const block of this.#ram.blocks) {
       let page = appendDirtyPages(stream, block, 0);
-      while (page !== -1) {
+      while (page !== -1 && !(this.#isSwitchAsked && section === 'SECTION_PART')) {
         yield* stream.flush('precopy');
         estimator?.onProgress({ nowNs: stream.nowNs, bytesSent: stream.counters.wireBytes });
         page = appendDirtyPages(stream, block, page);
@@ -343,6 +363,7 @@ export class OutgoingMigration {
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
     const { requests, pings } = this;
     const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history), requests);
+    order.isPushPaused = this.#isPushPaused;
     this.#order = order;
     this.advance('package-leaves');
     yield* stream.send(encodePackage(this.devices, this.#ping(PING.IN_PACKAGE)));
@@ -367,6 +388,7 @@ export class OutgoingMigration {
     return this.#ram.blocks.map((ram, index) => ({
       ram,
       placementPageBytes: this.placements[index]!.placementPageBytes,
+      hostPageBytes: this.placements[index]!.destinationHostPageBytes,
     }));
   }
 

@@ -34,6 +34,8 @@ export class PageOrder {
   requestCount = 0;
   /** Those of them of which all had been sent when their turn came. */
   foundSentCount = 0;
+  /** While it is, nothing is sent unasked. */
+  isPushPaused = false;
   readonly #blocks: readonly PlacedBlock[];
   readonly #requests: PageRequest[] = [];
   readonly #line: DirtyLine;
@@ -152,6 +154,7 @@ export class PageOrder {
 
   /** The next one of the background, in the order of the push strategy. */
   nextBackground(): PageUnit | undefined {
+    if (this.isPushPaused) return undefined;
     const position = this.#push.next();
     return position === -1 ? undefined : this.#line.unitAt(position);
   }

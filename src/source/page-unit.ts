@@ -6,6 +6,8 @@ import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 export interface PlacedBlock {
   readonly ram: RamBlock;
   readonly placementPageBytes: number;
+  /** Host page at the destination, which may be larger; without it, or where nobody told, the placement page. */
+  readonly hostPageBytes?: number | undefined;
 }
 
 /** A run of target pages that is sent whole and contiguous. */

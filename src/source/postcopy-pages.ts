@@ -11,6 +11,10 @@ import type { RequestLog } from './request-log.ts';
 /** With a preempt channel a request is looked for after so many bytes of background: 64 KiB are 30 us of a fast loopback. */
 const PREEMPTIBLE_BATCH_BYTES = 64 * 1024;
 
+/** So often a paused push looks whether it may go on, and so often it sends a PING. */
+const PAUSE_LOOK_NS = 20e6;
+const KEEP_ALIVE_NS = 1e9;
+
 /** What is sent, and where. */
 export interface PostcopyPages extends FeedChannels {
   readonly order: PageOrder;
@@ -39,6 +43,7 @@ export function* sendPages({
   const batchLimit =
     preempt === undefined ? backgroundBatchBytes : Math.min(PREEMPTIBLE_BATCH_BYTES, backgroundBatchBytes);
   yield* main.beginRamPayload('SECTION_PART', 'background');
+  let aliveNs = main.nowNs;
   for (;;) {
     if (!mayGoOn()) {
       requests.begin('behindLimit', main.nowNs);
@@ -48,6 +53,10 @@ export function* sendPages({
     const beforeNs = Math.max(main.nowNs, preempt?.nowNs ?? 0);
     requests.begin('source', beforeNs);
     const filled = feed.fill();
+    if (filled === undefined && order.isPushPaused && order.hasDirty) {
+      aliveNs = yield* stayPaused(main, flight, pings, aliveNs);
+      continue;
+    }
     if (filled === undefined) {
       if (yield* push.awaitRequest(main)) continue;
       break;
@@ -61,6 +70,23 @@ export function* sendPages({
     push.countBatch(filled.class, beforeNs, filled.stream.nowNs);
   }
   yield* main.endRamPayload('background');
+}
+
+/**
+ * The push is paused: waits a moment for a request. A destination takes silence for a broken link, so a PING tells it now
+ * and then that we are there; returns when it was told last.
+ */
+function* stayPaused(
+  main: OutgoingStream,
+  flight: FlightWindow,
+  pings: PingLog,
+  aliveNs: number,
+): Steps<number> {
+  yield* main.perform({ do: 'await-request', forNs: PAUSE_LOOK_NS });
+  if (main.nowNs - aliveNs < KEEP_ALIVE_NS) return aliveNs;
+  yield* pingAmongPages(main, flight, 'control', pings);
+  yield* main.flush('control');
+  return main.nowNs;
 }
 
 /** A PING stands between two sections, be it within a host page (rule D78); it leaves with the batch. */

@@ -9,12 +9,19 @@ import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { formatBitRate, linkVerdict } from '../telemetry/link-result.ts';
 import { pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult } from '../telemetry/result.ts';
+import { SharedFigures } from '../telemetry/shared-figures.ts';
 import type { LinkSpec } from '../transport/link-spec.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { DeviceSection } from './device-sections.ts';
 import { type BuiltGuest, GuestAtSource, type RecordedGuest, type StayedGuest } from './guest-at-source.ts';
 import type { OutgoingOptions } from './outgoing.ts';
-import type { OutgoingReport, OutgoingThreadData, ToMain, ToOutgoingThread } from './outgoing-messages.ts';
+import type {
+  OutgoingNews,
+  OutgoingReport,
+  OutgoingThreadData,
+  ToMain,
+  ToOutgoingThread,
+} from './outgoing-messages.ts';
 import { requestRecords } from './request-log.ts';
 
 /** How to migrate a guest. */
@@ -26,14 +33,20 @@ export interface SourceOptions {
   readonly outgoing: OutgoingOptions;
   readonly profile: Profile;
   readonly timeoutMs: number;
+  /** How long to try again while nobody listens yet; 0 is one attempt. */
+  readonly connectTimeoutMs: number;
   readonly maxBandwidth: number;
   readonly maxPostcopyBandwidth: number;
   /** The link to emulate; undefined takes the one there is. */
   readonly link: LinkSpec | undefined;
+  /** Whether somebody may watch: then what is shown to them is kept in shared memory. */
+  readonly isWatched?: boolean;
   /** New directory to record both directions in; undefined records nothing. */
   readonly recordPath: string | undefined;
   /** How long the guest runs before the migration begins. */
   readonly warmUpMs: number;
+  /** Awaited between warm-up and migration, the guest running; a cancel ends it. */
+  readonly hold?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Whether a guest that stays is run again without migration to prove its RAM. */
   readonly verify: boolean;
 }
@@ -43,6 +56,8 @@ export interface SourceEvents {
   onPhase?(phase: string): void;
   onProgress?(progress: { phase: string; doneBytes: number; totalBytes: number; wireBytes: number }): void;
   onWarning?(message: string): void;
+  /** What came lately; only of a source that is watched. */
+  onNews?(news: OutgoingNews): void;
 }
 
 const OUTGOING_ENTRY = new URL('./outgoing-thread.js', import.meta.url);
@@ -52,6 +67,7 @@ export class Source {
   readonly #options: SourceOptions;
   readonly #events: SourceEvents;
   readonly #guest: GuestAtSource;
+  readonly #figures: SharedFigures | undefined;
   readonly #abort = new AbortController();
   #worker: Worker | undefined;
   #isCancelled = false;
@@ -66,15 +82,27 @@ export class Source {
     if (refusal !== undefined)
       throw new OptionError('guest-page-too-large', `at the source: ${refusal.message}`);
     this.#guest = new GuestAtSource(guest, outgoing.guest, events);
+    if (options.isWatched === true) this.#figures = new SharedFigures();
+  }
+
+  /** The guest here, for who watches. */
+  get guest(): GuestAtSource {
+    return this.#guest;
+  }
+
+  /** What was counted so far; undefined unless it is watched. */
+  get figures(): SharedFigures | undefined {
+    return this.#figures;
   }
 
   /** Migrates the guest. Errors of the migration are in the result, not thrown. */
   async run(): Promise<MigrationResult> {
-    const { warmUpMs, verify } = this.#options;
+    const { warmUpMs, hold, verify } = this.#options;
     const guest = this.#guest;
     await guest.start();
     if (guest.runsHere)
       await sleep(warmUpMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+    await hold?.(this.#abort.signal);
     const report = await this.#send();
     const stays = !report.hasGivenGuestAway && guest.runsHere;
     const stayed = stays ? await guest.keep(verify) : undefined;
@@ -94,13 +122,31 @@ export class Source {
   cancel(force: boolean): void {
     this.#isCancelled = true;
     this.#abort.abort();
-    const message: ToOutgoingThread = { kind: 'cancel', force };
+    this.#tell({ kind: 'cancel', force });
+  }
+
+  /** Goes on to postcopy now, if it is in precopy and may. */
+  switchNow(): void {
+    this.#tell({ kind: 'switch' });
+  }
+
+  /** Sends nothing unasked after the switchover, or goes on with it. */
+  pausePush(isPaused: boolean): void {
+    this.#tell({ kind: 'pause-push', isPaused });
+  }
+
+  /** Makes the emulated link another one; without one there is none to change. */
+  reshapeLink(link: LinkSpec): void {
+    this.#tell({ kind: 'link', link });
+  }
+
+  #tell(message: ToOutgoingThread): void {
     this.#worker?.postMessage(message);
   }
 
   async #send(): Promise<OutgoingReport> {
-    const { uri, outgoing, profile, timeoutMs, maxBandwidth, maxPostcopyBandwidth, link, recordPath } =
-      this.#options;
+    const { uri, outgoing, profile, timeoutMs, connectTimeoutMs } = this.#options;
+    const { maxBandwidth, maxPostcopyBandwidth, link, recordPath } = this.#options;
     const { image, control, description } = this.#guest;
     const { recordedDevices } = this.#options;
     const data: OutgoingThreadData = {
@@ -114,10 +160,12 @@ export class Source {
       options: outgoing,
       profile,
       timeoutMs,
+      connectTimeoutMs,
       maxBandwidth,
       maxPostcopyBandwidth,
       link,
       recordPath,
+      figures: this.#figures?.shared,
     };
     const worker = new Worker(OUTGOING_ENTRY, { workerData: data, name: 'outgoing' });
     this.#worker = worker;
@@ -127,6 +175,7 @@ export class Source {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'done') report = message.report;
         else if (message.kind === 'progress') this.#events.onProgress?.(message);
+        else if (message.kind === 'news') this.#events.onNews?.(message.news);
         else this.#events.onWarning?.(message.message);
       });
       worker.once('error', reject);
@@ -238,7 +287,8 @@ function linkResult({ link, roundTrips }: OutgoingReport): Pick<MigrationResult,
   if (link === undefined) return {};
   const { forward, returnPath } = link;
   const roundTrip = { ...roundTrips, askedNs: forward.delayNs + returnPath.delayNs };
-  return { link: { forward, returnPath, roundTrip, verdict: linkVerdict(forward, returnPath) } };
+  const changed = link.changes === 0 ? '' : '; of the link since it was changed during the run';
+  return { link: { forward, returnPath, roundTrip, verdict: linkVerdict(forward, returnPath) + changed } };
 }
 
 function phaseDurations({ phaseStartsNs, endNs }: OutgoingReport): Record<string, number> {

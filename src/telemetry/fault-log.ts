@@ -1,6 +1,7 @@
 // The growing log of one vCPU's faults, flat enough to be handed from thread to thread without a copy.
 import { GuestError } from '../errors.ts';
 import type { FaultRecord } from './fault-record.ts';
+import { FaultRing } from './fault-ring.ts';
 
 /** A fault as its vCPU logs it: the block by index, the vCPU known from the log. Times are monotonic ns. */
 export interface FaultEntry extends Omit<FaultRecord, 'block' | 'vcpu' | 'causesNs'> {
@@ -18,15 +19,22 @@ export interface FaultLogData {
 const COLUMN_COUNT = 9;
 const INITIAL_ENTRY_COUNT = 256;
 
+/** The ring of a log, on memory of its own or on that of another thread. */
+export function faultRing(shared?: SharedArrayBuffer): FaultRing {
+  return new FaultRing(COLUMN_COUNT, shared);
+}
+
 /** Growing log of the faults of one vCPU. 72 bytes a fault; it doubles when full, so that a fault rarely pays for it. */
 export class FaultLog {
   readonly vcpu: number;
   #columns: Float64Array<ArrayBuffer>;
   #count = 0;
+  readonly #ring: FaultRing | undefined;
 
-  /** Starts an empty log, or goes on with one that another thread handed over. */
-  constructor(vcpu: number, handedOver?: FaultLogData) {
+  /** Starts an empty log, or goes on with one that another thread handed over. Who watches reads along in `ring`. */
+  constructor(vcpu: number, handedOver?: FaultLogData, ring?: FaultRing) {
     this.vcpu = vcpu;
+    this.#ring = ring;
     this.#columns = handedOver?.columns ?? new Float64Array(INITIAL_ENTRY_COUNT * COLUMN_COUNT);
     this.#count = handedOver?.count ?? 0;
   }
@@ -54,6 +62,7 @@ export class FaultLog {
     columns[at++] = entry.lastBytesNs;
     columns[at++] = entry.placedNs;
     columns[at++] = entry.resumedNs;
+    this.#ring?.append(columns, this.#count * COLUMN_COUNT);
     this.#count++;
   }
 

@@ -14,6 +14,13 @@ export interface PushResult {
   readonly starvedNs: number | null;
   /** The longest of that at a stretch. */
   readonly longestStarvedNs: number | null;
+  /** Host pages whose rest went before what the strategy would have pushed, since a piece of them was requested; `null` where that was not done. */
+  readonly restFirstHostPages: number | null;
+  /** In pieces of which size it pushed; `null` for placement pages. */
+  readonly pieceBytes: number | null;
+  /** Pieces begun, and those of them that a request interrupted. */
+  readonly pieces: number | null;
+  readonly piecesInterrupted: number | null;
   /** Host pages that faulted. */
   readonly faultedHostPages: number | null;
   /** Those of them whose first byte had come before their first fault: hits, but of a part only. */
@@ -34,6 +41,10 @@ const UNKNOWN: PushResult = {
   pullNs: null,
   starvedNs: null,
   longestStarvedNs: null,
+  restFirstHostPages: null,
+  pieceBytes: null,
+  pieces: null,
+  piecesInterrupted: null,
   faultedHostPages: null,
   faultedUnderWay: null,
   pushedHostPages: null,

@@ -3,6 +3,7 @@ import type { ErrorRecord } from '../errors.ts';
 import type { Calibration } from './calibrate.ts';
 import type { PassEstimate } from './expected-downtime.ts';
 import type { LinkResult } from './link-result.ts';
+import type { PagesOverTime } from './pages-over-time.ts';
 import type { PushResult } from './push-result.ts';
 import type { PongRecord, RequestsResult } from './request-record.ts';
 import type { FaultRecord, StallSummary } from './stalls.ts';
@@ -85,15 +86,24 @@ export interface GuestAtSource {
   readonly accessesSince: number;
 }
 
-/** Host pages of a destination that places them in pieces. */
-export interface CollapseResult {
-  /** Host pages whose last piece came after the switchover, and which were collapsed into one then. */
+/** Collapses into pages of one size. */
+export interface CollapseCounts {
+  /** Pages whose last piece came after the switchover, and which were collapsed into one then. */
   readonly count: number;
   /** What the collapses took, all and the longest. */
   readonly totalNs: number;
   readonly maxNs: number;
-  /** Host pages that were still in pieces at the end. */
+  /** For how long these pages were in pieces, all together and the longest: from the first piece after the switchover to the last. */
+  readonly inPiecesTotalNs: number;
+  readonly inPiecesMaxNs: number;
+  /** Pages that were still in pieces at the end. */
   readonly brokenCount: number;
+}
+
+/** Host pages of a destination that places them in pieces. */
+export interface CollapseResult extends CollapseCounts {
+  /** The sizes in between that pieces were collapsed into first, in ascending order; empty without such. */
+  readonly steps: readonly (CollapseCounts & { readonly pageBytes: number })[];
 }
 
 /** What touched all RAM in postcopy, where that was asked for. */
@@ -137,6 +147,8 @@ export interface MigrationResult {
   readonly stalls: StallSummary | null;
   /** Only at a destination that places host pages in pieces. */
   readonly collapses?: CollapseResult;
+  /** Only at a destination that learned of the RAM. */
+  readonly pagesOverTime?: PagesOverTime;
   /** Only at a destination that was told to touch all RAM. */
   readonly touch?: TouchResult;
   /** Each fault, in order of time, where they were asked for. */

@@ -13,13 +13,20 @@ export interface Departure {
 
 /** First in, first out. Told the time, never asks for it; times must not go back. */
 export class LinkClock {
-  readonly #spec: LinkDirectionSpec;
+  #spec: LinkDirectionSpec;
   // Of the stretch without a pause that the link is in, or was in last. Times are computed from its beginning, so that
   // rounding does not add up.
   #busySinceNs = 0;
   #busyBytes = 0;
 
   constructor(spec: LinkDirectionSpec) {
+    this.#spec = spec;
+  }
+
+  /** Another rate, delay and queue from now on; bytes that were taken leave and arrive as they were to. */
+  reshape(spec: LinkDirectionSpec): void {
+    this.#busySinceNs = this.freeNs;
+    this.#busyBytes = 0;
     this.#spec = spec;
   }
 

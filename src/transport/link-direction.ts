@@ -18,17 +18,20 @@ const CALL_PIECES = 1024;
 export class LinkDirection {
   readonly #clock: LinkClock;
   readonly #meter: LinkMeter;
-  readonly #quantumBytes: number;
+  #quantumBytes: number;
   #flows: LinkFlow[] = [];
 
   constructor(spec: LinkDirectionSpec) {
     this.#clock = new LinkClock(spec);
     this.#meter = new LinkMeter(spec);
-    const bytes = Math.round((spec.bytesPerSecond * QUANTUM_NS) / 1e9);
-    this.#quantumBytes = Math.min(
-      Math.max(LEAST_QUANTUM_BYTES, Math.min(bytes, LARGEST_QUANTUM_BYTES)),
-      spec.queueBytes,
-    );
+    this.#quantumBytes = quantumOf(spec);
+  }
+
+  /** Another rate, delay and queue from now on. */
+  reshape(spec: LinkDirectionSpec): void {
+    this.#clock.reshape(spec);
+    this.#meter.reshape(spec);
+    this.#quantumBytes = quantumOf(spec);
   }
 
   /** Opens a way for one channel. */
@@ -138,6 +141,11 @@ export class LinkDirection {
       if (pieces.length > 0 && !flow.deliver(pieces)) flow.heldBackSinceNs = nowNs;
     }
   }
+}
+
+function quantumOf({ bytesPerSecond, queueBytes }: LinkDirectionSpec): number {
+  const bytes = Math.round((bytesPerSecond * QUANTUM_NS) / 1e9);
+  return Math.min(Math.max(LEAST_QUANTUM_BYTES, Math.min(bytes, LARGEST_QUANTUM_BYTES)), queueBytes);
 }
 
 function isDue(quantum: Quantum | undefined, nowNs: number): quantum is Quantum {

@@ -24,6 +24,11 @@ export interface LinkDirectionFigures extends LinkDirectionSpec {
   readonly lateNs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
 }
 
+interface BusyTime {
+  ns: number;
+  bytes: number;
+}
+
 /** Time in which the link was busy. */
 export interface Stretch {
   readonly beginsNs: number;
@@ -34,22 +39,31 @@ export interface Stretch {
   /** Departures that were not delivered yet. */
   outstanding: number;
   isOver: boolean;
+  /** Where it counts. */
+  readonly busy: BusyTime;
 }
 
 /** Meter of one direction. */
 export class LinkMeter {
-  readonly #spec: LinkDirectionSpec;
+  #spec: LinkDirectionSpec;
   readonly #lateCounts = new Float64Array(BUCKET_COUNT);
   #lateCount = 0;
   #lateMaxNs = 0;
   #current: Stretch | undefined;
   #carriedBytes = 0;
   #isPaused = false;
-  #busy = { ns: 0, bytes: 0 };
+  #busy: BusyTime = { ns: 0, bytes: 0 };
   #heldBackNs = 0;
 
   constructor(spec: LinkDirectionSpec) {
     this.#spec = spec;
+  }
+
+  /** It is another link from now on, whose rate is measured anew. */
+  reshape(spec: LinkDirectionSpec): void {
+    this.#spec = spec;
+    this.#current = undefined;
+    this.#busy = { ns: 0, bytes: 0 };
   }
 
   /** Bytes leave; departures follow each other in time. Give the stretch back to `delivered`. */
@@ -57,7 +71,7 @@ export class LinkMeter {
     let stretch = this.#current;
     if (stretch === undefined || (this.#isPaused && beginsNs > stretch.leftNs)) {
       if (stretch !== undefined) this.#close(stretch);
-      stretch = { beginsNs, leftNs, arrivedNs: 0, bytes: 0, outstanding: 0, isOver: false };
+      stretch = { beginsNs, leftNs, arrivedNs: 0, bytes: 0, outstanding: 0, isOver: false, busy: this.#busy };
       this.#current = stretch;
     }
     this.#isPaused = false;
@@ -78,7 +92,7 @@ export class LinkMeter {
     this.#carriedBytes += lengthBytes;
     stretch.arrivedNs = Math.max(stretch.arrivedNs, nowNs);
     stretch.outstanding -= 1;
-    if (stretch.isOver && stretch.outstanding === 0) this.#add(stretch, this.#busy);
+    if (stretch.isOver && stretch.outstanding === 0) this.#add(stretch, stretch.busy);
   }
 
   /** There is nothing more to send for now: a gap that follows is no shortcoming of the link. */
@@ -110,11 +124,11 @@ export class LinkMeter {
 
   #close(stretch: Stretch): void {
     stretch.isOver = true;
-    if (stretch.outstanding === 0) this.#add(stretch, this.#busy);
+    if (stretch.outstanding === 0) this.#add(stretch, stretch.busy);
   }
 
   /** The end of a long one is the real one, so bytes that came late count against the rate. */
-  #add(stretch: Stretch, to: { ns: number; bytes: number }): void {
+  #add(stretch: Stretch, to: BusyTime): void {
     const lateNs = Math.max(0, stretch.arrivedNs - this.#spec.delayNs - stretch.leftNs);
     const ns = stretch.leftNs - stretch.beginsNs;
     to.ns += ns + (ns >= LONG_STRETCH_NS ? lateNs : 0);

@@ -16,6 +16,8 @@ const BULK_LATE_NS = 60_000;
 export interface LinkFigures {
   readonly forward: LinkDirectionFigures;
   readonly returnPath: LinkDirectionFigures;
+  /** How often it was made another link; the rates are those since the last time. */
+  readonly changes: number;
 }
 
 /**
@@ -29,6 +31,7 @@ export class Link {
   /** When each direction has something to do next; undefined if it has not. */
   #forwardNs: number | undefined;
   #returnNs: number | undefined;
+  #changes = 0;
 
   constructor(spec: LinkSpec, timer: LinkTimer = new EventLoopTimer()) {
     this.#forward = new LinkDirection(spec.forward);
@@ -62,8 +65,22 @@ export class Link {
     });
   }
 
+  /** Makes it another link from now on. What has left arrives when it was to; what waits leaves at the new rate. */
+  reshape(spec: LinkSpec): void {
+    this.#changes += 1;
+    this.#forward.reshape(spec.forward);
+    this.#returnPath.reshape(spec.returnPath);
+    this.#advanceForward();
+    this.#advanceReturn();
+    this.#plan();
+  }
+
   figures(): LinkFigures {
-    return { forward: this.#forward.figures(), returnPath: this.#returnPath.figures() };
+    return {
+      forward: this.#forward.figures(),
+      returnPath: this.#returnPath.figures(),
+      changes: this.#changes,
+    };
   }
 
   #advanceForward(): void {

@@ -24,9 +24,9 @@ function handleOf(socket: Socket): SocketHandle | null {
 
 function broken(peer: string, error: NodeJS.ErrnoException): TransportError {
   const what = error.code === 'ECONNREFUSED' ? 'refused' : error.code === 'ECONNRESET' ? 'reset' : 'broken';
-  return new TransportError(`connection-${what}`, `connection with ${peer}: ${error.message}`, {
-    cause: error,
-  });
+  // An error that stands for those of several addresses has no words of its own.
+  const message = `connection with ${peer}: ${error.message || error.code}`;
+  return new TransportError(`connection-${what}`, message, { cause: error });
 }
 
 /** A channel over a connected socket that nobody reads yet. */

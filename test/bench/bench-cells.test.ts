@@ -36,6 +36,15 @@ t.test('two cells, twice: the second time nothing is left to do', async (t) => {
       'only stalls of the one page size',
     );
     t.equal(source!.link!.forward.bytesPerSecond, 500e6 / 8);
+    const { totalPages, elapsedNs, present, background, requested } = destination!.pagesOverTime!;
+    t.equal(totalPages, 2048);
+    t.ok(elapsedNs.length > 2 && present[0]! < totalPages, 'from when pages were missing');
+    t.strictSame(
+      elapsedNs.toSorted((a, b) => a - b),
+      elapsedNs,
+    );
+    t.equal(present.at(-1), totalPages, 'to when all were present');
+    t.equal(background.at(-1)! + requested.at(-1)!, totalPages, 'all of them in postcopy');
     t.ok(usage.source!.cpuSeconds > 0 && machine.coreCount > 0 && build.version !== '');
   }
   const second = await runBench('run', path, '--out', results);

@@ -151,6 +151,26 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
     { fixed: { 'placement-page': '2M' }, add },
     /placement-page 2M is larger than destination-page 4K$/,
   ],
+  [
+    'a size to collapse at that is none between',
+    { fixed: { 'destination-page': '2M', 'placement-page': '64K', 'collapse-at': '64K' }, add },
+    /collapse-at 64K is not between placement-page 64K and destination-page 2M$/,
+  ],
+  [
+    'a size to collapse at without pieces',
+    { axes: { 'collapse-at': ['2M'] } },
+    /collapse-at 2M has no effect without a placement-page; exclude it$/,
+  ],
+  [
+    'a piece that is no larger than what it is made of',
+    { fixed: { 'destination-page': '2M', 'push-piece': '2M' }, add },
+    /push-piece 2M has no effect on placement pages as large; exclude it$/,
+  ],
+  [
+    'an order of pieces where host pages come whole',
+    { axes: { 'push-rest-first': [false] } },
+    /push-rest-first false has no effect without a placement-page, negotiation and a push; exclude it$/,
+  ],
   ['hot-first without precopy', { axes: { push: ['hot-first'] } }, /postcopy-after now leaves it none$/],
   [
     'too many cells',

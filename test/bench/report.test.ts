@@ -5,6 +5,7 @@ import { compareResults, describeComparison } from '../../bench/cells/compare-re
 import { formatDeviation } from '../../bench/cells/figure-text.ts';
 import { pagePanels } from '../../bench/cells/html/page-plot.ts';
 import { strategyGroups } from '../../bench/cells/html/strategy-section.ts';
+import { timePlots } from '../../bench/cells/html/time-plot.ts';
 import { reportCsv } from '../../bench/cells/report-csv.ts';
 import { reportHtml } from '../../bench/cells/report-html.ts';
 import { describeOrigins } from '../../bench/cells/report-notes.ts';
@@ -147,6 +148,7 @@ t.test('the page is whole, needs nothing from elsewhere, and escapes what it is 
     'Total stall and migration time',
     'Push strategies',
     'Latencies',
+    'Pages over time',
     'Where the mean stall went',
     'All cells',
     'Not as expected',
@@ -155,6 +157,45 @@ t.test('the page is whole, needs nothing from elsewhere, and escapes what it is 
   }
   t.notMatch(html, /NaN|undefined|Infinity/);
   t.match(html, 'prefers-color-scheme:dark');
+});
+
+t.test('pages over time: the run of the median, stacked, with the switchover', async (t) => {
+  const run = (totalNs: number, present: readonly number[]) => {
+    const made = completedRun({ count: 1, stallNs: 1e6, floorNs: 1e5 });
+    const { times } = made.destination!;
+    const pagesOverTime = {
+      totalPages: 100,
+      elapsedNs: [0, 1e9],
+      present,
+      background: [0, 50],
+      requested: [0, 25],
+    };
+    const destination = {
+      ...made.destination!,
+      pagesOverTime,
+      times: { ...times, phases: { precopy: 5e8 } },
+    };
+    return { ...made, source: { ...made.source!, times: { ...times, totalNs } }, destination };
+  };
+  const runs = [run(3e9, [0, 75]), run(1e9, [0, 80]), run(2e9, [0, 100])];
+  const stored = runs.map((one, index) => storedRun({}, index + 1, one));
+  const [legend, grid, ...more] = timePlots([{ label: 'one', summary: summariseCells(stored)[0]! }]);
+  t.match(legend!.markup, /before the switchover.*pushed.*requested/);
+  t.strictSame(more, []);
+  const areas = [...grid!.markup.matchAll(/ d="([^"]+)"/g)].map(([, d]) => d);
+  t.strictSame(
+    areas,
+    [
+      'M44.0 120.0L308.0 92.5L308.0 120.0L44.0 120.0Z',
+      'M44.0 120.0L308.0 37.5L308.0 92.5L44.0 120.0Z',
+      'M44.0 120.0L308.0 10.0L308.0 37.5L44.0 120.0Z',
+    ],
+    'of 2 s, which is the median: a quarter from precopy, half pushed, a quarter requested',
+  );
+  t.match(grid!.markup, 'x1="176"', 'the switchover is in the middle');
+  const { pagesOverTime: _, ...older } = runs[0]!.destination;
+  const summary = summariseCells([storedRun({}, 1, { ...runs[0]!, destination: older })])[0]!;
+  t.strictSame(timePlots([{ label: 'older', summary }]), [], 'a run of before the series has none');
 });
 
 t.test('a page of failures only still tells them', async (t) => {

@@ -36,9 +36,14 @@ export class CliProcess {
   }
 
   /** The URI that it says it listens on. */
-  async listening(): Promise<string> {
+  listening(): Promise<string> {
+    return this.said(/listening on (\S+)\n/);
+  }
+
+  /** The first group of what it says on stderr, as soon as that matches. */
+  async said(expected: RegExp): Promise<string> {
     for (;;) {
-      const match = /listening on (\S+)\n/.exec(this.#seen);
+      const match = expected.exec(this.#seen);
       if (match !== null) return match[1]!;
       await Promise.race([once(this.child.stderr, 'data'), this.#diedEarly()]);
     }

@@ -72,6 +72,7 @@ t.test('the overview names each command, the version is that of the package', as
 
 const SOURCE = ['source', '--migrate', NOBODY];
 const DESTINATION = ['destination', '--incoming', 'tcp:127.0.0.1:0'];
+const COLLAPSE = [...DESTINATION, ...['--host-page', '1G', '--placement-page', '64K', '--collapse-at']];
 const REPLAY = ['destination', '--replay', CAPTURE];
 const NO_POSTCOPY = [...SOURCE, '--no-postcopy-ram'];
 const PULL = [...SOURCE, '--push', 'none', '--push-after'];
@@ -215,6 +216,33 @@ const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: st
     '--push hot-first has no effect on a guest that does not run here',
     ...['source', '--migrate', NOBODY, '--replay', CAPTURE, '--push', 'hot-first'],
   ],
+  ['bad-option-value', '--push-piece: expected a power of two from 4K', ...SOURCE, '--push-piece', '3M'],
+  ['bad-option-value', '--push-rest-first: expected on, off', ...SOURCE, '--push-rest-first', 'maybe'],
+  [
+    'option-without-effect',
+    '--push-piece has no effect with --push none',
+    ...[...SOURCE, '--push', 'none', '--push-piece', '2M'],
+  ],
+  [
+    'option-without-effect',
+    '--push-rest-first has no effect with --push none',
+    ...[...SOURCE, '--push', 'none', '--push-rest-first', 'on'],
+  ],
+  [
+    'option-without-effect',
+    '--push-rest-first has no effect with --no-negotiate',
+    ...[...SOURCE, '--no-negotiate', '--push-rest-first', 'off'],
+  ],
+  ['option-without-effect', '--collapse-at has no effect', ...DESTINATION, '--collapse-at', '2M'],
+  ['bad-option-value', '--collapse-at: expected a power of two', ...COLLAPSE, '3M'],
+  ['bad-option-value', '--collapse-at: expected SIZE or SIZE=US', ...COLLAPSE, '2M=soon'],
+  [
+    'bad-option-value',
+    '--collapse-at: expected a size between 64K of --placement-page and the largest host page, 1G',
+    ...[...COLLAPSE, '64K'],
+  ],
+  ['bad-option-value', 'and the largest host page, 1G, found', ...COLLAPSE, '1G=7'],
+  ['bad-option-value', '--collapse-at: expected each size once', ...COLLAPSE, '2M', '--collapse-at', '2M=3'],
   ['cannot-read-push-faults', 'no such file', ...RECORDED, join(directory, 'none')],
   ['bad-push-faults', 'JSON', ...RECORDED, CAPTURE],
   ['bad-push-faults', 'faults of a destination', ...RECORDED, faultsFile('none', {})],

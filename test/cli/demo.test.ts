@@ -28,6 +28,8 @@ interface Expected {
   readonly destinationPage: number;
   /** Where it is smaller than the host page: the pieces that a host page is placed in. */
   readonly placementPage?: number;
+  /** Where these are collapsed in between too. */
+  readonly collapsePage?: number;
   /** Whether rounding to placement pages must have thrown away pages that were sent and clean. */
   readonly amplifies: boolean;
 }
@@ -39,6 +41,24 @@ function checkMoved(t: Test, { pages, bytes }: MigrationResult, { ramBytes, ampl
   t.ok(bytes.discarded! > 0);
   t.ok(bytes.amplified! <= bytes.discarded! && bytes.discarded! <= ramBytes + 16 * MIB);
   t.equal(bytes.amplified! > 0, amplifies, `amplified ${bytes.amplified}`);
+}
+
+/** 4 KiB on demand, larger pieces in the background, and each of these made one when it is full. */
+function checkMixed(
+  t: Test,
+  source: MigrationResult,
+  { collapses }: MigrationResult,
+  { ramBytes, collapsePage }: Expected,
+): void {
+  if (collapsePage === undefined) return;
+  const [step] = collapses!.steps;
+  t.match(step, { pageBytes: collapsePage, brokenCount: 0 });
+  // Pages of the level between that precopy brought whole, and nobody wrote since, were never in pieces.
+  t.ok(step!.count > 0 && step!.count <= ramBytes / collapsePage, `${step!.count} collapsed`);
+  t.ok(step!.inPiecesMaxNs < collapses!.inPiecesMaxNs, 'for a shorter time than a host page');
+  const { pieceBytes, pieces } = source.push!;
+  t.equal(pieceBytes, collapsePage);
+  t.ok(pieces! > 0 && pieces! <= (ramBytes + 16 * MIB) / collapsePage, `${pieces} pieces`);
 }
 
 function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
@@ -66,6 +86,8 @@ function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
     destination?.collapses,
     placementPage === destinationPage ? undefined : { count: wholePages, brokenCount: 0 },
   );
+  if (placementPage !== destinationPage) t.ok(result.push!.restFirstHostPages! >= 1, 'finished first');
+  checkMixed(t, source!, destination!, expected);
   checkMoved(t, result, expected);
   t.equal(result.bytes.wire, destination?.bytes.wire, 'both ends count the same bytes');
   t.ok(result.bytes.wire! > ramBytes / 2);
@@ -98,6 +120,14 @@ const COMPLETED: Readonly<Record<string, Expected>> = {
     sourcePage: 16 * MIB,
     destinationPage: GIB,
     placementPage: 4 * KIB,
+    amplifies: false,
+  },
+  mixed: {
+    ramBytes: 2 * GIB,
+    sourcePage: 16 * MIB,
+    destinationPage: GIB,
+    placementPage: 4 * KIB,
+    collapsePage: 2 * MIB,
     amplifies: false,
   },
 };

@@ -4,7 +4,7 @@ import { PUSH_NAMES } from '../../src/source/push/strategies.ts';
 import { readText } from '../fixtures.ts';
 import { PAGE, PushRig, single } from '../source/push/push-rig.ts';
 
-const rows = [...readText('docs/push.md').matchAll(/^\| `([a-z-]+N?)` \|.*\| `([^`|]+)`[^|]*\|$/gm)].map(
+const rows = [...readText('docs/push.md').matchAll(/^\| `([a-z-]+N?)` \|.*\| `([^`|/]+)`[^|]*\|$/gm)].map(
   (match) => ({
     name: match[1]!,
     cells: match[2]!.split(' '),
@@ -42,3 +42,30 @@ for (const { name, cells } of rows) {
     t.ok(requested.length > 0 && (numbered.length > 4 || name === 'none'));
   });
 }
+
+const composed = [
+  ...readText('docs/push.md').matchAll(
+    /^\| `([a-z]+)` \| (\(defaults\)|`[^`|]+`) \| `([^`|]+) \/ ([^`|]+)` \|$/gm,
+  ),
+].map((match) => ({
+  strategy: match[1]!,
+  options: match[2]!,
+  hostPages: match.slice(3).map((cells) => cells.split(' ')),
+}));
+
+t.test('the pictures of host pages in pieces', async (t) => {
+  for (const { strategy, options, hostPages } of composed) {
+    const cells = hostPages.flat();
+    const shape = { name: 'a', units: cells.length, pagesPerUnit: 1, unitsPerHostPage: hostPages[0]!.length };
+    const rig = new PushRig(strategy, [shape], {
+      restFirst: !options.includes('--push-rest-first off'),
+      ...(options.includes('--push-piece 8K') ? { pagesPerPiece: 2 } : {}),
+    });
+    const requested = cells.indexOf('R');
+    rig.ask('a', requested);
+    const order = cells.map((_, page) => page).filter((page) => page !== requested);
+    order.sort((a, b) => Number(cells[a]) - Number(cells[b]));
+    t.equal(rig.send(), `${requested}! ${order.join(' ')}`, `${strategy} ${options}`);
+  }
+  t.equal(composed.length, 5);
+});

@@ -61,6 +61,30 @@ const CASES: readonly Case[] = [
     postcopy: true,
   },
   {
+    what: '16M to 16M in pieces of 4K, pushed in pieces of 1M and collapsed at it',
+    source: [...ram('64M', '16M'), '--push-piece', '1M', ...NOW],
+    destination: [...to('16M'), '--placement-page', '4K', '--collapse-at', '1M=5', '--collapse-cost', '20'],
+    postcopy: true,
+  },
+  {
+    what: 'the same after precopy, by bubble-2 beside a preempt channel, with two levels between',
+    source: [...ram('64M', '4K'), '--push-piece', '256K', '--push', 'bubble-2', '--postcopy-preempt'],
+    destination: [
+      ...[...to('16M'), '--placement-page', '16K', '--postcopy-preempt'],
+      ...['--collapse-at', '4M', '--collapse-at', '256K'],
+    ],
+    postcopy: true,
+  },
+  {
+    what: 'a hash guest on pages in pieces that it was told of, the rest of a host page not first',
+    source: [
+      ...[...ram('32M', '16M'), '--mmu', 'hash', '--guest-page', '16M', '--allow-broken-pages'],
+      ...['--push-rest-first', 'off', '--push-piece', '2M', ...NOW],
+    ],
+    destination: [...to('16M'), '--placement-page', '4K', '--collapse-at', '2M'],
+    postcopy: true,
+  },
+  {
     what: 'preempt, two connections from the start as with 7.2',
     source: [...ram('16M', '4K'), '--postcopy-preempt', ...NOW],
     destination: [...to('64K'), '--postcopy-preempt'],

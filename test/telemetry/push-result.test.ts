@@ -9,6 +9,7 @@ const SOURCE = pushResult({
   pullNs: null,
   starvedNs: 0,
   longestStarvedNs: 0,
+  restFirstHostPages: 4,
 });
 const DESTINATION = pushResult({
   faultedHostPages: 9,
@@ -32,6 +33,10 @@ t.test('together they know what either knows', async (t) => {
     pullNs: null,
     starvedNs: 0,
     longestStarvedNs: 0,
+    restFirstHostPages: 4,
+    pieceBytes: null,
+    pieces: null,
+    piecesInterrupted: null,
     faultedHostPages: 9,
     faultedUnderWay: 0,
     pushedHostPages: 50,

@@ -14,7 +14,7 @@ const validate = ajv.compile(schema);
 
 /** Fields that a result may lack. All others are required, `null` where unknown. */
 const OPTIONAL = [
-  ...['faults', 'causesNs', 'pongs', 'requests', 'touch', 'link', 'collapses'],
+  ...['faults', 'causesNs', 'pongs', 'requests', 'touch', 'link', 'collapses', 'pagesOverTime'],
   ...['error', 'offset', 'stream', 'state', 'rule'],
 ];
 /** Numbers that may be negative. */
@@ -39,7 +39,16 @@ function visitObjects(value: Json, key: string, visit: (object: JsonObject, key:
 t.test('full results are valid, and without what is optional too', async (t) => {
   for (const [name, sample] of Object.entries(samples)) {
     t.ok(validate(sample), `${name}: ${ajv.errorsText(validate.errors)}`);
-    const { faults, pongs: _, requests: __, touch: _touch, collapses: _collapses, link, ...lean } = sample;
+    const {
+      faults,
+      pongs: _pongs,
+      requests: _requests,
+      touch: _touch,
+      collapses: _collapses,
+      pagesOverTime: _,
+      link,
+      ...lean
+    } = sample;
     t.ok(
       faults !== undefined && link !== undefined && validate(lean),
       `${name} without what was not asked for`,

@@ -27,7 +27,32 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   ],
   pages: { precopy: 1024, postcopyBackground: 262_144, requested: 262_145, zero: 17, duplicate: null },
   bytes: { wire: 2_154_000_000, discarded: 2 ** 31, amplified: null },
-  collapses: { count: 2, totalNs: 41_000, maxNs: 22_000, brokenCount: 0 },
+  collapses: {
+    count: 2,
+    totalNs: 41_000,
+    maxNs: 22_000,
+    inPiecesTotalNs: 900_000_000,
+    inPiecesMaxNs: 600_000_000,
+    brokenCount: 0,
+    steps: [
+      {
+        pageBytes: 2 ** 21,
+        count: 1024,
+        totalNs: 10_000_000,
+        maxNs: 11_000,
+        inPiecesTotalNs: 512_000_000,
+        inPiecesMaxNs: 40_000_000,
+        brokenCount: 1,
+      },
+    ],
+  },
+  pagesOverTime: {
+    totalPages: 400,
+    elapsedNs: [5e6, 600e6, 620e6, 1000e6, 1912e6],
+    present: [0, 100, 50, 200, 400],
+    background: [0, 0, 0, 120, 300],
+    requested: [0, 0, 0, 30, 50],
+  },
   times: {
     totalNs: 1_912_000_000,
     downtimeNs: 8_250_000,
@@ -41,6 +66,10 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
     pullNs: null,
     starvedNs: null,
     longestStarvedNs: null,
+    restFirstHostPages: null,
+    pieceBytes: null,
+    pieces: null,
+    piecesInterrupted: null,
     faultedHostPages: 2,
     faultedUnderWay: 1,
     pushedHostPages: 61,
@@ -211,10 +240,10 @@ export const DESTINATION: Required<Omit<MigrationResult, 'error'>> = {
   guest: { mmu: 'radix', largestPageBytes: 2 ** 24, vcpus: [{ index: 0, program: 'zipf', count: 123_456 }] },
 };
 
-const { collapses: _collapses, ...COMMON } = DESTINATION;
+const { collapses: _collapses, pagesOverTime: _pages, ...COMMON } = DESTINATION;
 
 /** A source that failed, after two passes. */
-export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses'>> = {
+export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collapses' | 'pagesOverTime'>> = {
   ...COMMON,
   status: 'failed',
   role: 'source',
@@ -233,6 +262,10 @@ export const SOURCE: Required<Omit<MigrationResult, 'faults' | 'touch' | 'collap
     pullNs: 1_200_000_000,
     starvedNs: 12_000_000,
     longestStarvedNs: 3_400_000,
+    restFirstHostPages: 2,
+    pieceBytes: 2 ** 21,
+    pieces: 1024,
+    piecesInterrupted: 9,
     faultedHostPages: null,
     faultedUnderWay: null,
     pushedHostPages: null,

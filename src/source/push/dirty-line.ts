@@ -13,6 +13,7 @@ interface Stretch extends LineBounds {
   readonly index: number;
   readonly block: PlacedBlock;
   readonly pagesPerUnit: number;
+  readonly pagesPerHostPage: number;
   /** Keeps the bits of a page number that are those of its placement page; page numbers stay below 2^32. */
   readonly unitMask: number;
   readonly scan: DirtyScan;
@@ -35,9 +36,12 @@ export class DirtyLine {
     this.#stretches = blocks.map((block, index) => {
       const end = start + block.ram.targetPageCount;
       const pagesPerUnit = block.placementPageBytes / TARGET_PAGE_BYTES;
+      // A peer's number, which no rule makes a multiple.
+      const { hostPageBytes = block.placementPageBytes } = block;
+      const pagesPerHostPage = Math.floor(hostPageBytes / block.placementPageBytes) * pagesPerUnit;
       const unitMask = -pagesPerUnit;
       const scan = new DirtyScan(block.ram.dirty);
-      const stretch = { index, block, start, end, pagesPerUnit, unitMask, scan };
+      const stretch = { index, block, start, end, pagesPerUnit, pagesPerHostPage, unitMask, scan };
       this.#startOf.set(block, start);
       start = end;
       return stretch;
@@ -65,6 +69,22 @@ export class DirtyLine {
   /** The block that a position is in. */
   blockAt(position: number): LineBounds {
     return this.#at(position);
+  }
+
+  /** The destination's host page that a position is in; the last one of a block may be shorter. */
+  hostPageAt(position: number): LineBounds {
+    const at = this.#at(position);
+    return aligned(at, position, at.pagesPerHostPage);
+  }
+
+  /** The aligned piece of so many target pages that a position is in. */
+  pieceAt(position: number, pageCount: number): LineBounds {
+    return aligned(this.#at(position), position, pageCount);
+  }
+
+  /** Whether a block is placed in pieces of the destination's host pages. */
+  get hasBrokenHostPages(): boolean {
+    return this.#stretches.some(({ pagesPerUnit, pagesPerHostPage }) => pagesPerUnit < pagesPerHostPage);
   }
 
   /** The part of the line that some bytes of a block are on, widened to whole placement pages; undefined for a block not on it. */
@@ -98,7 +118,13 @@ export class DirtyLine {
     return -1;
   }
 
-  /** The same, and from the start of the line again if there is none; -1 if nothing is dirty. */
+  /** The first dirty placement page of a part of the line, or -1. */
+  nextDirtyIn({ start, end }: LineBounds): number {
+    const found = this.nextDirty(start);
+    return found < end ? found : -1;
+  }
+
+  /** The first dirty placement page at or after a position, and from the start of the line again if there is none; -1 if nothing is dirty. */
   nextDirtyRound(from: number): number {
     const found = this.nextDirty(from);
     return found === -1 && from > 0 ? this.nextDirty(0) : found;
@@ -125,4 +151,10 @@ export class DirtyLine {
     this.#last = this.#stretches.find(({ end }) => position < end)!;
     return this.#last;
   }
+}
+
+/** The part of a block that holds a position, if it is cut into such parts from its start. */
+function aligned({ start, end }: LineBounds, position: number, pageCount: number): LineBounds {
+  const first = position - ((position - start) % pageCount);
+  return { start: first, end: Math.min(end, first + pageCount) };
 }

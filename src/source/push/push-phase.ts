@@ -1,11 +1,14 @@
 // What is pushed in one migration: begins its strategy, ends a phase of pull only, and counts what came of it.
+import { TARGET_PAGE_BYTES } from '../../protocol/ram-records.ts';
 import type { PushResult } from '../../telemetry/push-result.ts';
 import type { DirtyHistory } from '../dirty-history.ts';
 import type { OutgoingStream, SendClass, Steps } from '../outgoing-stream.ts';
 import type { PageOrder } from '../page-order.ts';
 import type { DirtyLine } from './dirty-line.ts';
 import type { PushStrategy, RecordedFault } from './push-strategy.ts';
+import { RestOfHostPage } from './rest-of-host-page.ts';
 import { findPush } from './strategies.ts';
+import { WholePieces } from './whole-pieces.ts';
 
 /** What to push. */
 export interface PushOptions {
@@ -15,6 +18,10 @@ export interface PushOptions {
   readonly faults?: readonly RecordedFault[];
   /** For `none`: the rest is pushed once nothing was requested for so long. */
   readonly quietNs?: number;
+  /** Whether a host page of which a piece was requested is finished first, where the destination has such; by default it is. */
+  readonly restFirst?: boolean;
+  /** The strategy chooses pieces of this size, in bytes, instead of placement pages. */
+  readonly pieceBytes?: number;
 }
 
 /** How long a pull waits for a request before the rest is pushed, unless it is told otherwise. */
@@ -23,13 +30,24 @@ export const DEFAULT_QUIET_NS = 1e9;
 /** What came of it, as the source sees it. */
 export type PushCounts = Pick<
   PushResult,
-  'strategy' | 'requests' | 'requestsFoundSent' | 'pullNs' | 'starvedNs' | 'longestStarvedNs'
+  | 'strategy'
+  | 'requests'
+  | 'requestsFoundSent'
+  | 'pullNs'
+  | 'starvedNs'
+  | 'longestStarvedNs'
+  | 'restFirstHostPages'
+  | 'pieceBytes'
+  | 'pieces'
+  | 'piecesInterrupted'
 >;
 
 /** The push of one migration. */
 export class PushPhase {
   readonly #options: PushOptions;
   #order: PageOrder | undefined;
+  #rest: RestOfHostPage | undefined;
+  #pieces: WholePieces | undefined;
   #beginNs = 0;
   #pullNs: number | null = null;
   #starvedNs = 0;
@@ -55,15 +73,27 @@ export class PushPhase {
       pullNs: this.#pullNs,
       starvedNs: this.#starvedNs,
       longestStarvedNs: this.#longestStarvedNs,
+      restFirstHostPages: this.#rest?.hostPageCount ?? null,
+      pieceBytes: this.#options.pieceBytes ?? null,
+      pieces: this.#pieces?.pieceCount ?? null,
+      piecesInterrupted: this.#pieces?.interruptedCount ?? null,
     };
   }
 
   /** The strategy, for an order that begins. */
   strategyFor(line: DirtyLine, history: DirtyHistory | undefined): PushStrategy {
-    const { strategy, faults = [] } = this.#options;
+    const { strategy, faults = [], restFirst = true, pieceBytes } = this.#options;
     const begin = findPush(strategy);
     if (begin === undefined) throw new Error(`no push strategy is called ${strategy}`);
-    return begin({ line, history, faults });
+    let push = begin({ line, history, faults });
+    if (strategy === 'none') return push; // nothing goes unasked
+    const pagesPerPiece = pieceBytes === undefined ? 1 : pieceBytes / TARGET_PAGE_BYTES;
+    if (restFirst && line.hasBrokenHostPages)
+      push = this.#rest = new RestOfHostPage(line, push, pagesPerPiece);
+    if (pieceBytes === undefined) return push;
+    // Outermost: a piece of a broken host page goes whole too.
+    this.#pieces = new WholePieces(line, push, pagesPerPiece);
+    return this.#pieces;
   }
 
   /** The guest has left. */

@@ -10,6 +10,8 @@ import { type BlockShape, makeBlock, PAGE, PushRig } from './push-rig.ts';
 const UNITS = [70, 9, 40];
 const PER_UNIT = [1, 16, 2];
 const NAMES = ['a', 'b', 'c'];
+/** Placement pages of a host page where it is larger: those of the last block are whole. */
+const PER_HOST_PAGE = [16, 4, 1];
 
 const unit = fc.nat(2).chain((block) => fc.tuple(fc.constant(block), fc.nat(UNITS[block]! - 1)));
 /** Dense enough that neighbours are dirty, and not all of them. */
@@ -37,13 +39,29 @@ const faults = fc.array(
 const describe = ({ block, firstPage, pageCount }: PageUnit): string =>
   `${block.ram.name}${firstPage}+${pageCount}`;
 
-for (const name of PUSH_NAMES) {
+const COMPOSED: readonly {
+  readonly as: string;
+  readonly isBroken: boolean;
+  readonly pagesPerPiece?: number;
+}[] = [
+  { as: '', isBroken: false },
+  { as: ', the rest of a host page first', isBroken: true },
+  { as: ', in pieces', isBroken: false, pagesPerPiece: 8 },
+  { as: ', the rest of a host page first, in pieces', isBroken: true, pagesPerPiece: 8 },
+];
+
+for (const [name, { as, isBroken, ...pieces }] of PUSH_NAMES.flatMap((push) =>
+  COMPOSED.map((one) => [push, one] as const),
+)) {
   const strategy = name.replace('N', '3');
-  t.test(strategy, async () => {
+  t.test(strategy + as, async () => {
     fc.assert(
-      fc.property(shapes, requests, syncs, faults, (blocks, asked, dirtied, earlier) => {
+      fc.property(shapes, requests, syncs, faults, (plain, asked, dirtied, earlier) => {
+        const blocks = isBroken
+          ? plain.map((block, index) => ({ ...block, unitsPerHostPage: PER_HOST_PAGE[index]! }))
+          : plain;
         const run = (): string[] => {
-          const rig = new PushRig(strategy, blocks, { syncs: dirtied, faults: earlier });
+          const rig = new PushRig(strategy, blocks, { syncs: dirtied, faults: earlier, ...pieces });
           const sent: string[] = [];
           for (let step = 0; ; step += 1) {
             for (const [after, [block, index]] of asked) if (after === step) rig.ask(NAMES[block]!, index);
@@ -67,7 +85,7 @@ for (const name of PUSH_NAMES) {
         // The same again: nothing but its state decides.
         return isOnce && run().join() === sent.join();
       }),
-      { seed: 51, numRuns: 200 },
+      { seed: 51, numRuns: 100 },
     );
   });
 }

@@ -2,8 +2,8 @@
 import { RamBlock } from '../../../src/machine/ram-block.ts';
 import { DirtyHistory } from '../../../src/source/dirty-history.ts';
 import { PageOrder, type PageUnit, type PlacedBlock } from '../../../src/source/page-order.ts';
-import type { PushSetup, PushStrategy, RecordedFault } from '../../../src/source/push/push-strategy.ts';
-import { findPush } from '../../../src/source/push/strategies.ts';
+import { type PushCounts, PushPhase } from '../../../src/source/push/push-phase.ts';
+import type { RecordedFault } from '../../../src/source/push/push-strategy.ts';
 
 export const PAGE = 4096;
 
@@ -13,6 +13,8 @@ export interface BlockShape {
   readonly units: number;
   readonly pagesPerUnit: number;
   readonly dirty?: readonly number[];
+  /** Placement pages of a host page at the destination; without it that is one. */
+  readonly unitsPerHostPage?: number;
 }
 
 /** One block of `units` placement pages of 4 KiB. */
@@ -26,7 +28,7 @@ export const TWO_BLOCKS: readonly BlockShape[] = [
   { name: 'b', units: 3, pagesPerUnit: 4 },
 ];
 
-export function makeBlock({ name, units, pagesPerUnit, dirty }: BlockShape): PlacedBlock {
+export function makeBlock({ name, units, pagesPerUnit, dirty, unitsPerHostPage }: BlockShape): PlacedBlock {
   const ram = RamBlock.allocate(
     { name, lengthBytes: units * pagesPerUnit * PAGE, hostPageBytes: PAGE, kind: 'system' },
     'present',
@@ -34,13 +36,20 @@ export function makeBlock({ name, units, pagesPerUnit, dirty }: BlockShape): Pla
   for (const unit of dirty ?? Array.from({ length: units }, (_, index) => index)) {
     ram.dirty.setRange(unit * pagesPerUnit, pagesPerUnit);
   }
-  return { ram, placementPageBytes: pagesPerUnit * PAGE };
+  const placementPageBytes = pagesPerUnit * PAGE;
+  if (unitsPerHostPage === undefined) return { ram, placementPageBytes };
+  return { ram, placementPageBytes, hostPageBytes: unitsPerHostPage * placementPageBytes };
 }
 
-/** Which placement pages a guest dirtied before each sync, and what faulted in an earlier run. */
-export interface Past {
+/** What a strategy goes by beside requests: its past, and how it is composed. */
+export interface RigOptions {
+  /** Which placement pages a guest dirtied before each sync. */
   readonly syncs?: readonly (readonly (readonly [block: number, unit: number])[])[];
+  /** What faulted in an earlier run. */
   readonly faults?: readonly RecordedFault[];
+  readonly restFirst?: boolean;
+  /** Target pages of a piece that is pushed whole. */
+  readonly pagesPerPiece?: number;
 }
 
 export class PushRig {
@@ -48,19 +57,20 @@ export class PushRig {
   readonly blocks: readonly PlacedBlock[];
   readonly #perUnit: readonly number[];
 
-  constructor(strategy: string, shapes: readonly BlockShape[], past: Past = {}) {
+  readonly #push: PushPhase;
+
+  constructor(strategy: string, shapes: readonly BlockShape[], options: RigOptions = {}) {
     this.blocks = shapes.map(makeBlock);
     this.#perUnit = shapes.map(({ pagesPerUnit }) => pagesPerUnit);
-    this.order = new PageOrder(this.blocks, (line) => this.#begin(strategy, { line, ...this.#past(past) }));
+    const { syncs = [], faults = [], restFirst = true, pagesPerPiece } = options;
+    const pieces = pagesPerPiece === undefined ? {} : { pieceBytes: pagesPerPiece * PAGE };
+    this.#push = new PushPhase({ strategy, faults, restFirst, ...pieces });
+    const history = this.#history(syncs);
+    this.order = new PageOrder(this.blocks, (line) => this.#push.strategyFor(line, history));
+    this.#push.begin(this.order, 0);
   }
 
-  #begin(strategy: string, setup: PushSetup): PushStrategy {
-    const begin = findPush(strategy);
-    if (begin === undefined) throw new Error(`no strategy ${strategy}`);
-    return begin(setup);
-  }
-
-  #past({ syncs = [], faults = [] }: Past): Omit<PushSetup, 'line'> {
+  #history(syncs: NonNullable<RigOptions['syncs']>): DirtyHistory {
     const history = new DirtyHistory(this.blocks);
     for (const sync of syncs) {
       history.beginSync();
@@ -69,7 +79,11 @@ export class PushRig {
         history.note(block, page - (page % 32), 1 << (page % 32));
       }
     }
-    return { history, faults };
+    return history;
+  }
+
+  get counts(): PushCounts {
+    return this.#push.counts!;
   }
 
   /** Asks for placement pages of a block. */

@@ -1,0 +1,93 @@
+// Joins a destination to its feed: what it tells becomes frames.
+import type { Destination, DestinationEvents } from '../destination/run-destination.ts';
+import { DestinationRun } from '../feed/destination-run.ts';
+import { FeedHub } from '../feed/feed-hub.ts';
+import type { ControlMessage, RunState } from '../feed/feed-messages.ts';
+import type { MigrationResult } from '../telemetry/result.ts';
+import type { FeedPlan } from './feed-options.ts';
+
+/** States that a viewer knows, by the phases of a destination. */
+const SHOWN: Readonly<Record<string, RunState>> = {
+  'wait for a source': 'waiting',
+  setup: 'setup',
+  precopy: 'active',
+  device: 'device',
+  'postcopy-active': 'postcopy-active',
+};
+
+/** The feed of a destination, over all its runs. */
+export class DestinationFeed {
+  readonly hub: FeedHub;
+  #destination: Destination | undefined;
+  #run: DestinationRun | undefined;
+  #state: RunState = 'waiting';
+
+  constructor(plan: FeedPlan) {
+    this.hub = new FeedHub('destination', plan.rights);
+  }
+
+  /** Begins to tell of a destination that is about to run. */
+  watch(destination: Destination, channels: number): void {
+    const { guest } = destination;
+    this.#destination = destination;
+    this.#run = new DestinationRun({
+      figures: destination.figures!,
+      channels,
+      lanes: () => guest.lanes,
+      waiting: (line) => guest.board.waiting(line),
+      control: () => guest.control,
+      floorNs: (pageBytes) => destination.floorNs(pageBytes),
+    });
+    this.hub.begin(this.#run);
+    this.#enter('waiting');
+  }
+
+  /** What the feed wants to hear of the destination. */
+  events(): DestinationEvents {
+    return {
+      onProgress: ({ phase }) => {
+        const state = SHOWN[phase];
+        if (state !== undefined && state !== this.#state) this.#enter(state);
+      },
+      onRam: (image, isNegotiated) => {
+        this.#run!.take(image);
+        this.hub.refresh();
+        this.hub.tell({
+          kind: 'negotiation',
+          outcome: isNegotiated ? 'negotiated' : 'legacy',
+          blocks: image.blocks.map(({ name, hostPageBytes, spec }) => ({
+            name,
+            sourceHostPage: null,
+            destinationHostPage: spec.wholePageBytes ?? hostPageBytes,
+            placementPage: hostPageBytes,
+          })),
+          amplified: null,
+        });
+      },
+      onRecords: (lines, skipped) => this.hub.tell({ kind: 'records', list: [...lines], skipped }),
+    };
+  }
+
+  /** Tells what came of it. */
+  finish(result: MigrationResult): void {
+    this.#destination = undefined;
+    this.hub.settle();
+    this.hub.tell(this.#run!.stalls());
+    this.#enter(result.status, result.error?.message);
+    this.hub.tell({ kind: 'result', result: { ...result } });
+  }
+
+  /** Does what a viewer asks for; returns why not. */
+  control({ action }: ControlMessage): string | undefined {
+    if (action !== 'cancel') return `only the source can do that: ${action}`;
+    if (this.#destination === undefined) return `there is nothing to cancel in the state ${this.#state}`;
+    if (this.#state === 'postcopy-active') return 'the guest is here: cancelling now would lose it';
+    this.#destination.cancel();
+    return undefined;
+  }
+
+  #enter(state: RunState, reason?: string): void {
+    this.#state = state;
+    this.hub.tell({ kind: 'state', state, ...(reason === undefined ? {} : { reason }) });
+  }
+}
