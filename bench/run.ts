@@ -6,14 +6,15 @@ import { describeLink, linkCase } from './link-case.ts';
 import { describeMachine, machineFacts } from './machine-facts.ts';
 import { describePush, pushCase } from './push-case.ts';
 import { describeScale, scaleCase } from './scale-case.ts';
+import { describeWatch, watchCase } from './watch-case.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-const CASES = ['decoder', 'push', 'scale', 'link'] as const;
-const HELP = `usage: npm run bench -- [--only decoder|push|scale|link] [--rounds N] [--scale-rounds N] [--max-ram GIB] [--out FILE]
+const CASES = ['decoder', 'push', 'scale', 'link', 'watch'] as const;
+const HELP = `usage: npm run bench -- [--only decoder|push|scale|link|watch] [--rounds N] [--scale-rounds N] [--max-ram GIB] [--out FILE]
 
   --only          one case (may be repeated); default all
-  --rounds        rounds of the push, the decoder and the link; default 5
+  --rounds        rounds of the push, the decoder, the link and the watch; default 5
   --scale-rounds  rounds of the scale; default 3
   --max-ram       largest RAM of the scale in GiB; both ends need it at once; default 8
   --out           also write the results as JSON
@@ -71,7 +72,12 @@ async function main(): Promise<void> {
   if (values.only.includes('link')) {
     const link = await linkCase({ rounds, onRound: progress });
     results['link'] = link;
-    process.stdout.write(`${describeLink(link)}\n`);
+    process.stdout.write(`${describeLink(link)}\n\n`);
+  }
+  if (values.only.includes('watch')) {
+    const watch = await watchCase({ rounds, onRound: progress });
+    results['watch'] = watch;
+    process.stdout.write(`${describeWatch(watch)}\n`);
   }
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(results, undefined, 2)}\n`);
 }

@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['monotonic-clock'],
   transport: ['protocol', 'monotonic-clock'],
   recording: ['protocol', 'transport', 'monotonic-clock'],
+  feed: ['machine', 'telemetry', 'monotonic-clock'],
   analysis: ['protocol', 'telemetry'],
   source: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
   destination: ['protocol', 'machine', 'transport', 'recording', 'telemetry', 'monotonic-clock'],
@@ -30,12 +31,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'destination',
     'monotonic-clock',
   ],
-  watch: ['machine'],
+  watch: ['machine', 'feed'],
   cli: [
     'protocol',
     'machine',
     'transport',
     'telemetry',
+    'feed',
     'recording',
     'analysis',
     'replay',
@@ -45,6 +47,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'watch',
   ],
 };
+/** Folders whose modules a browser loads: they import no package and nothing of Node. */
+const BROWSER_FOLDERS = ['src/watch/model/', 'src/watch/page/'];
 /** Rooms that import no platform module and no package. */
 const PURE_ROOMS = ['errors', 'protocol'];
 const NAMELESS = /\/(utils?|helpers?|common|types|misc)\.ts$/;
@@ -123,6 +127,24 @@ t.test('src/protocol compiles without any platform types', { timeout: 60_000 }, 
     (error: { stdout: string }) => error.stdout,
   );
   t.equal(output, '');
+});
+
+t.test('what the page loads in a browser imports no package, and only what is served to it', async (t) => {
+  const served = [...BROWSER_FOLDERS, 'src/machine/msgpack-limits.ts'];
+  const foreign = sources
+    .filter((path) => served.some((folder) => path.startsWith(folder)))
+    .flatMap((path) => importsOf(readText(path)).map((specifier) => [path, specifier] as const))
+    .filter(([path, specifier]) => {
+      const target = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier;
+      return !served.some((folder) => target.startsWith(folder));
+    });
+  t.strictSame(foreign, []);
+});
+
+t.test('no types of a browser are in reach of the rest', async (t) => {
+  const { compilerOptions, exclude } = JSON.parse(readText('tsconfig.json'));
+  t.strictSame(compilerOptions.lib, ['es2023']);
+  t.strictSame(exclude, ['src/watch/page']);
 });
 
 t.test('every file tells its job in its first line', async (t) => {

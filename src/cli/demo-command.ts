@@ -13,6 +13,7 @@ import type { Arguments, CommandHelp } from './option-table.ts';
 import { type ChildEvent, EXIT, Output } from './output.ts';
 import { SCENARIOS, type Scenario, type ScenarioStep } from './scenarios.ts';
 import { ServedWatch } from './serve-watch.ts';
+import { watchesInTerminal, watchFeeds } from './watch-in-terminal.ts';
 import { WATCH_OPTION, watchAddressOf } from './watch-options.ts';
 
 /** Help and options of `postcopy demo`. */
@@ -81,6 +82,24 @@ class End {
   }
 }
 
+/** Joins the feed of an end; returns what leaves it. */
+type JoinFeed = (end: 'source' | 'destination', url: string) => () => void;
+
+function joinInTerminal(output: Output): JoinFeed {
+  const join = watchFeeds(output);
+  return (_, url) => {
+    join(url);
+    return () => undefined; // it left when the end did
+  };
+}
+
+function joinOnPage({ run }: ServedWatch): JoinFeed {
+  return (end, url) => {
+    run.join(end, url);
+    return () => run.leave(url);
+  };
+}
+
 /** Runs the two ends of one step. */
 async function runStep(
   step: ScenarioStep,
@@ -90,14 +109,14 @@ async function runStep(
     destinationArgs: readonly string[];
     output: Output;
     running: Set<End>;
-    watch: ServedWatch | undefined;
+    /** Joins the feed of an end, and tells what leaves it; undefined where nobody watches. */
+    joinFeed: JoinFeed | undefined;
   },
 ): Promise<DemoStep> {
-  const { address, sourceArgs, destinationArgs, output, running, watch } = options;
-  const feeds: string[] = [];
-  const joinFeed = (end: 'source' | 'destination', url: string): void => {
-    feeds.push(url);
-    watch?.run.join(end, url);
+  const { address, sourceArgs, destinationArgs, output, running, joinFeed } = options;
+  const leaving: (() => void)[] = [];
+  const join = (end: 'source' | 'destination', url: string): void => {
+    if (joinFeed !== undefined) leaving.push(joinFeed(end, url));
   };
   let heard!: (uri: string) => void;
   const listening = new Promise<string>((resolve) => {
@@ -108,7 +127,7 @@ async function runStep(
     ['--incoming', address, '--faults', ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
-      else if (event.kind === 'feed') joinFeed('destination', event.url);
+      else if (event.kind === 'feed') join('destination', event.url);
       else if (event.kind === 'progress' && (event.phase === 'hash' || event.phase === 'verify'))
         output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
@@ -119,14 +138,14 @@ async function runStep(
     'source',
     ['--migrate', uri, '--requests', ...step.source, ...sourceArgs],
     (event) => {
-      if (event.kind === 'feed') joinFeed('source', event.url);
+      if (event.kind === 'feed') join('source', event.url);
       else if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
     },
   );
   running.add(source);
   const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
   running.clear();
-  for (const url of feeds) watch?.run.leave(url);
+  for (const leave of leaving) leave();
   return {
     name: step.name,
     expectation: step.expectation,
@@ -201,15 +220,14 @@ function combine(name: string, scenario: Scenario, steps: readonly DemoStep[]): 
 /** What the destination is told of the emulated link. @throws OptionError */
 function floorArguments(args: Arguments): string[] {
   if (linkOf(args) === undefined) return [];
-  return ['--floor-link', args.text('link')!.split('/')[0]!, '--floor-rtt', args.text('rtt') ?? '0us'];
+  return ['--floor-link', args.text('link')!, '--floor-rtt', args.text('rtt') ?? '0us'];
 }
 
 /** What an end is told where the demo is watched. @throws OptionError */
 function feedArguments(args: Arguments, others: readonly string[]): string[] {
-  if (!args.has('watch')) {
-    args.refuse(['control', 'hold'], 'without --watch');
-    return [];
-  }
+  const hasPage = args.has('watch') && !watchesInTerminal(args);
+  if (!hasPage) args.refuse(['control', 'hold'], 'without a page to --watch');
+  if (!args.has('watch')) return [];
   return [
     '--feed',
     '127.0.0.1:0',
@@ -245,11 +263,12 @@ export async function demoCommand(args: Arguments): Promise<number> {
   });
   output.line(`${name}: ${scenario.title}`);
   const watch = watchAddress && (await ServedWatch.serve(watchAddress, args.has('control'), output));
+  const joinFeed = watchesInTerminal(args) ? joinInTerminal(output) : watch && joinOnPage(watch);
   const steps: DemoStep[] = [];
   try {
     for (const step of scenario.steps) {
       if (isCancelled) break;
-      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running, watch }));
+      steps.push(await runStep(step, { address, sourceArgs, destinationArgs, output, running, joinFeed }));
     }
     if (!isCancelled) {
       const exitCode = output.finish(combine(name, scenario, steps));

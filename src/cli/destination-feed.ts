@@ -3,6 +3,7 @@ import type { Destination, DestinationEvents } from '../destination/run-destinat
 import { DestinationRun } from '../feed/destination-run.ts';
 import { FeedHub } from '../feed/feed-hub.ts';
 import type { ControlMessage, RunState } from '../feed/feed-messages.ts';
+import { RunMetrics } from '../feed/run-metrics.ts';
 import type { MigrationResult } from '../telemetry/result.ts';
 import type { FeedPlan } from './feed-options.ts';
 
@@ -18,12 +19,14 @@ const SHOWN: Readonly<Record<string, RunState>> = {
 /** The feed of a destination, over all its runs. */
 export class DestinationFeed {
   readonly hub: FeedHub;
+  readonly metrics: RunMetrics;
   #destination: Destination | undefined;
   #run: DestinationRun | undefined;
   #state: RunState = 'waiting';
 
   constructor(plan: FeedPlan) {
     this.hub = new FeedHub('destination', plan.rights);
+    this.metrics = new RunMetrics('destination', this.hub);
   }
 
   /** Begins to tell of a destination that is about to run. */
@@ -38,6 +41,7 @@ export class DestinationFeed {
       control: () => guest.control,
       floorNs: (pageBytes) => destination.floorNs(pageBytes),
     });
+    this.#run.onFault = (fault) => this.metrics.addFault(fault);
     this.hub.begin(this.#run);
     this.#enter('waiting');
   }

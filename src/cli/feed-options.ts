@@ -1,6 +1,7 @@
 // The options of a feed: where it is served, and what its viewers may do.
 import type { FeedAddress } from '../feed/feed-server.ts';
 import { type Arguments, badValue, type OptionTable } from './option-table.ts';
+import { watchesInTerminal } from './watch-in-terminal.ts';
 
 /** Options of both ends. */
 export const FEED_OPTIONS = {
@@ -32,24 +33,32 @@ export function parseFeedAddress(name: string, text: string): FeedAddress {
 
 /** Where a feed is served, and what its viewers may do. */
 export interface FeedPlan {
-  readonly address: FeedAddress;
+  /** Undefined where it is only shown in the terminal. */
+  readonly address: FeedAddress | undefined;
+  readonly inTerminal: boolean;
   readonly rights: { readonly control: boolean; readonly hold: boolean; readonly repeat: boolean };
 }
 
-/** The feed that was asked for; undefined without `--feed`. @throws OptionError */
+/** The feed that was asked for; undefined without `--feed` and `--watch tty`. @throws OptionError */
 export function feedPlanOf(args: Arguments, end: 'source' | 'destination'): FeedPlan | undefined {
-  // A page is one more viewer of the feed, so it brings one with it.
-  const text = args.text('feed') ?? (args.has('watch') ? `${DEFAULT_HOST}:0` : undefined);
   const isSource = end === 'source';
+  const inTerminal = watchesInTerminal(args);
+  const hasPage = args.has('watch') && !inTerminal;
+  if (hasPage) parseFeedAddress('watch', args.text('watch')!);
+  else args.refuse(['watch-peer'], 'without a page to --watch');
+  // A page is one more viewer of the feed, so it brings one with it.
+  const text = args.text('feed') ?? (hasPage ? `${DEFAULT_HOST}:0` : undefined);
   if (text === undefined) {
-    args.refuse(['control', 'repeat', ...(isSource ? ['hold'] : [])], 'without --feed or --watch');
-    return undefined;
+    args.refuse(['control', 'repeat', ...(isSource ? ['hold'] : [])], 'without --feed or a page to --watch');
+    const rights = { control: false, hold: false, repeat: false };
+    return inTerminal ? { address: undefined, inTerminal, rights } : undefined;
   }
   const control = args.has('control');
   if (args.has('repeat')) args.refuse(['record'], 'with --repeat: a recording holds one migration');
   if (isSource && !control) args.refuse(['hold', 'repeat'], 'without --control, as nobody could start it');
   return {
     address: parseFeedAddress('feed', text),
+    inTerminal,
     rights: { control, hold: isSource && args.has('hold'), repeat: args.has('repeat') },
   };
 }

@@ -22,8 +22,8 @@ export const LINK_OPTIONS = {
 /** Options of a destination that is told of the link, for the floors beside its stalls. */
 export const FLOOR_OPTIONS = {
   'floor-link': {
-    value: 'RATE',
-    doc: 'rate of the link to here, emulated or real: floors beside stalls follow from it, not from the rate achieved; shapes nothing',
+    value: 'RATE[/RATE]',
+    doc: 'rate of the link to here, emulated or real: floors beside stalls follow from it, not from the rate achieved; shapes nothing. As of --link, whose second rate is that back',
   },
   'floor-rtt': {
     value: 'TIME',
@@ -104,7 +104,7 @@ export function floorOf(args: Arguments): { bytesPerSecond: number; rttNs: numbe
     return undefined;
   }
   return {
-    bytesPerSecond: parseLinkRate('floor-link', rate),
+    bytesPerSecond: bothWays('floor-link', rate).map((text) => parseLinkRate('floor-link', text))[0]!,
     rttNs: parseLinkTime('floor-rtt', args.text('floor-rtt')!),
   };
 }

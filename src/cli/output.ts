@@ -29,15 +29,20 @@ export class Output {
   readonly log: Logger;
   readonly progress: Progress;
   readonly #isJson: boolean;
+  /** Whether something else draws on stderr than the progress. */
+  readonly #showsFeed: boolean;
+  /** Called before a line for a person is written. */
+  beforeLine: () => void = () => undefined;
 
   constructor(label: string, args: Arguments) {
     this.#isJson = args.has('json');
+    this.#showsFeed = args.has('watch') && args.text('watch') === 'tty';
     this.log = pino({ name: label, level: args.choice('log-level', LOG_LEVELS) }, pino.destination(2));
     this.progress = new Progress({
       stream: process.stderr,
       isTerminal: process.stderr.isTTY,
       label,
-      enabled: !this.#isJson,
+      enabled: !this.#isJson && !this.#showsFeed,
     });
   }
 
@@ -82,6 +87,7 @@ export class Output {
   line(text: string): void {
     if (this.#isJson) return;
     this.progress.clear();
+    this.beforeLine();
     process.stderr.write(`${text}\n`);
   }
 
@@ -95,8 +101,10 @@ export class Output {
     };
     const signals = ['SIGINT', 'SIGTERM'] as const;
     for (const signal of signals) process.on(signal, listener);
-    // Nobody is left to end what a parent has started and left behind.
-    if (process.connected) process.once('disconnect', listener);
+    // Nobody is left to end what a parent has started and left behind, be it before this is called.
+    const hasParent = process.send !== undefined;
+    if (hasParent && process.connected) process.once('disconnect', listener);
+    else if (hasParent) setImmediate(listener);
     return () => {
       for (const signal of signals) process.off(signal, listener);
       process.off('disconnect', listener);
@@ -106,6 +114,7 @@ export class Output {
   /** Prints the result and returns the exit code. */
   finish(result: MigrationResult): number {
     this.progress.clear();
+    this.beforeLine();
     if (result.error !== undefined) this.log.info(result.error, 'the migration did not complete');
     if (this.#isJson) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     else process.stdout.write(`${reportLines(result, { color: process.stdout.isTTY }).join('\n')}\n`);

@@ -51,10 +51,7 @@ export async function watchOf(
 ): Promise<ServedWatch | undefined> {
   const address = watchAddressOf(args);
   const peerUrl = feedUrlOf(args, 'watch-peer');
-  if (address === undefined) {
-    args.refuse(['watch-peer'], 'without --watch');
-    return undefined;
-  }
+  if (address === undefined) return undefined;
   const watch = await ServedWatch.serve(address, args.has('control'), output);
   watch.run.join(end, reachable(feedUrl));
   if (peerUrl !== undefined) watch.run.join(end === 'source' ? 'destination' : 'source', peerUrl);

@@ -2,7 +2,9 @@
 import { OptionError } from '../errors.ts';
 import { FeedHub } from '../feed/feed-hub.ts';
 import type { ControlMessage, FeedBody, RunState } from '../feed/feed-messages.ts';
+import { RunMetrics } from '../feed/run-metrics.ts';
 import { SourceRun } from '../feed/source-run.ts';
+import { TARGET_PAGE_BYTES } from '../machine/ram-memory.ts';
 import type { OutgoingNews } from '../source/outgoing-messages.ts';
 import type { OutgoingState } from '../source/outgoing-states.ts';
 import type { Source, SourceEvents, SourceOptions } from '../source/run-source.ts';
@@ -27,6 +29,7 @@ const SHOWN: Readonly<Record<OutgoingState, RunState>> = {
 /** The feed of a source, over all its runs. */
 export class SourceFeed {
   readonly hub: FeedHub;
+  readonly metrics: RunMetrics;
   readonly #plan: FeedPlan;
   #source: Source | undefined;
   #options: SourceOptions | undefined;
@@ -34,10 +37,15 @@ export class SourceFeed {
   #state: RunState = 'waiting';
   /** Set while a start is awaited. */
   #start: (() => void) | undefined;
+  /** Whether one will be, and whether it was asked for before that. */
+  #isHeld: boolean;
+  #isStartAsked = false;
 
   constructor(plan: FeedPlan) {
     this.#plan = plan;
+    this.#isHeld = plan.rights.hold;
     this.hub = new FeedHub('source', plan.rights);
+    this.metrics = new RunMetrics('source', this.hub);
   }
 
   /** Begins to tell of a source that is about to run. */
@@ -64,17 +72,21 @@ export class SourceFeed {
 
   /** Waits until a viewer starts the migration, or the signal ends that. */
   async awaitStart(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#start = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    if (!this.#isStartAsked && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#start = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
     this.#start = undefined;
+    this.#isHeld = false;
+    this.#isStartAsked = false;
   }
 
   /** Tells what came of it. */
   finish(result: MigrationResult): void {
     this.#source = undefined;
+    this.#isHeld = this.#plan.rights.repeat;
     this.hub.settle();
     const placed =
       result.status === 'failed' && result.error !== undefined ? result.error.message : undefined;
@@ -107,13 +119,13 @@ export class SourceFeed {
   }
 
   #doStart(): string | undefined {
-    const { hold, repeat } = this.#plan.rights;
-    if (this.#start !== undefined) {
-      this.#start();
+    if (this.#isHeld && !this.#isStartAsked) {
+      this.#isStartAsked = true;
+      this.#start?.();
       return undefined;
     }
-    if (this.#source !== undefined) return 'a migration is under way';
-    return hold || repeat ? 'the source is not ready yet' : 'this source migrates once: it has no --repeat';
+    if (this.#source !== undefined || this.#isStartAsked) return 'a migration is under way';
+    return 'this source migrates once: it has no --repeat';
   }
 
   #doSwitch(): string | undefined {
@@ -179,7 +191,7 @@ export class SourceFeed {
       this.hub.tell({
         kind: 'pass',
         index: pass.pass,
-        dirtyBytes: pass.pagesDirtied * 4096,
+        dirtyBytes: pass.pagesDirtied * TARGET_PAGE_BYTES,
         sentBytes: pass.bytesSent,
         remaining: pass.remainingBytes,
         bandwidth: pass.overPass.bandwidthBytesPerSecond,

@@ -2,6 +2,7 @@
 import type { WatchAddress } from '../watch/watch-server.ts';
 import { parseFeedAddress } from './feed-options.ts';
 import { type Arguments, badValue, type OptionTable } from './option-table.ts';
+import { watchesInTerminal } from './watch-in-terminal.ts';
 
 /** Address that is meant by `--watch` alone: this machine's, and a free port. */
 const FREE_PORT = '127.0.0.1:0';
@@ -9,9 +10,9 @@ const FREE_PORT = '127.0.0.1:0';
 /** Option of an end and of the demo. */
 export const WATCH_OPTION = {
   watch: {
-    value: '[[HOST:]PORT]',
+    value: '[[HOST:]PORT]|tty',
     bare: FREE_PORT,
-    doc: 'serve a page to watch it on, and stay until Ctrl-C when it is over (docs/watch.md); HOST is 127.0.0.1 unless given, without PORT it takes a free one',
+    doc: 'serve a page to watch it on, and stay until Ctrl-C when it is over (docs/watch.md); HOST is 127.0.0.1 unless given, without PORT it takes a free one. With tty show state, memory, vCPUs, stalls and rates in the terminal instead',
   },
 } as const satisfies OptionTable;
 
@@ -23,10 +24,10 @@ export const WATCH_PEER_OPTION = {
   },
 } as const satisfies OptionTable;
 
-/** Where the page is to be served; undefined without `--watch`. @throws OptionError */
+/** Where the page is to be served; undefined without `--watch`, and in a terminal. @throws OptionError */
 export function watchAddressOf(args: Arguments): WatchAddress | undefined {
   const text = args.text('watch');
-  return text === undefined ? undefined : parseFeedAddress('watch', text);
+  return text === undefined || watchesInTerminal(args) ? undefined : parseFeedAddress('watch', text);
 }
 
 /** The URL of a feed from an option; undefined without it. @throws OptionError `bad-option-value` */

@@ -43,7 +43,8 @@ export class RunWriter {
   /** Adds entries of one state; false, and nothing is added, if there is no room for them. */
   add(state: number, count: number): boolean {
     if (state !== this.#state) {
-      if (this.#length + 2 * RUN_BYTES > this.#bytes.length) return false;
+      const pendingBytes = this.#count === 0 ? 0 : RUN_BYTES;
+      if (this.#length + pendingBytes + RUN_BYTES > this.#bytes.length) return false;
       this.#flush();
       this.#state = state;
     }

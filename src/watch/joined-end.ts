@@ -1,10 +1,9 @@
 // Joins the feed of one end, passes its frames on, and joins again when the connection is lost.
 import { WebSocket } from 'ws';
+import { FEED_SUBPROTOCOL } from '../feed/feed-messages.ts';
 import type { EndName } from './model/frame.ts';
 import { MAX_FRAME_BYTES } from './model/read-frame.ts';
 
-/** Name of the WebSocket subprotocol of a feed. */
-export const FEED_SUBPROTOCOL = 'postcopy-feed-1';
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 2000;
 /** An end that says nothing for so long, ten ticks a second as it makes, is gone without a word. */

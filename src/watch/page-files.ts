@@ -9,6 +9,7 @@ export interface PageFile {
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8';
+const STYLE = 'text/css; charset=utf-8';
 /** Compiled folders whose modules the page loads, from the root of the compiled sources. */
 const MODULE_FOLDERS = ['watch/page', 'watch/model'];
 /** Modules of other rooms that those import. */
@@ -16,7 +17,10 @@ const OTHER_MODULES = ['machine/msgpack-limits.js'];
 /** Files as they lie in the sources, in the checkout and in the package. */
 const ASSETS: Readonly<Record<string, readonly [name: string, type: string]>> = {
   '/': ['index.html', 'text/html; charset=utf-8'],
-  '/style.css': ['style.css', 'text/css; charset=utf-8'],
+  '/tokens.css': ['tokens.css', STYLE],
+  '/head.css': ['head.css', STYLE],
+  '/panels.css': ['panels.css', STYLE],
+  '/overlays.css': ['overlays.css', STYLE],
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 };
 

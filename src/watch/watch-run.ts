@@ -1,7 +1,9 @@
 // Gathers the frames of both ends, or of a saved run, into one log, and serves them to viewers.
 import msgpack from 'msgpack-lite';
 import type { WebSocket } from 'ws';
-import { type ControlMessage, encodeControl, readControl } from './control-message.ts';
+import { MigrationError } from '../errors.ts';
+import { decodeControl, encodeControl } from '../feed/feed-codec.ts';
+import type { ControlMessage } from '../feed/feed-messages.ts';
 import { JoinedEnd } from './joined-end.ts';
 import type { EndName } from './model/frame.ts';
 import { readFrame } from './model/read-frame.ts';
@@ -113,9 +115,12 @@ export class WatchRun {
   }
 
   #takeControl(socket: WebSocket, viewer: Viewer, bytes: Buffer): void {
-    const message = readControl(bytes);
-    if (message === undefined) {
-      socket.close(CLOSE_POLICY, 'no control message');
+    let message: ControlMessage;
+    try {
+      message = decodeControl(bytes);
+    } catch (error) {
+      if (!(error instanceof MigrationError)) throw error;
+      socket.close(CLOSE_POLICY, error.message.slice(0, 120));
       return;
     }
     const reason = this.#control

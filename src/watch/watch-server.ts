@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
+import { CONTROL_LIMIT_BYTES } from '../feed/feed-codec.ts';
+import { FEED_SUBPROTOCOL } from '../feed/feed-messages.ts';
 import { refusalOf } from './allowed-request.ts';
-import { MAX_CONTROL_BYTES } from './control-message.ts';
-import { FEED_SUBPROTOCOL } from './joined-end.ts';
 import { type PageFile, readPageFiles } from './page-files.ts';
 import type { WatchRun } from './watch-run.ts';
 
@@ -67,7 +67,7 @@ export class WatchServer {
     this.#files = files;
     this.#sockets = new WebSocketServer({
       noServer: true,
-      maxPayload: MAX_CONTROL_BYTES,
+      maxPayload: CONTROL_LIMIT_BYTES,
       perMessageDeflate: false,
       handleProtocols: () => FEED_SUBPROTOCOL,
     });

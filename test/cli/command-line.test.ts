@@ -12,6 +12,7 @@ import { DEMO_HELP, demoCommand } from '../../src/cli/demo-command.ts';
 import { DESTINATION_HELP, destinationCommand } from '../../src/cli/destination-command.ts';
 import { Arguments, type CommandHelp } from '../../src/cli/option-table.ts';
 import { SOURCE_HELP, sourceCommand } from '../../src/cli/source-command.ts';
+import { WATCH_HELP, watchCommand } from '../../src/cli/watch-command.ts';
 import { readCapture, readText, repositoryUrl } from '../fixtures.ts';
 import { runProgram, startProgram } from './run-program.ts';
 import { validateResult } from './validate-result.ts';
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   source: { help: SOURCE_HELP, run: sourceCommand },
   destination: { help: DESTINATION_HELP, run: destinationCommand },
   conform: { help: CONFORM_HELP, run: conformCommand },
+  watch: { help: WATCH_HELP, run: watchCommand },
 };
 /** Nobody listens on the port of tcpmux. */
 const NOBODY = 'tcp:127.0.0.1:1';
@@ -56,6 +58,16 @@ for (const [name, { help }] of Object.entries(COMMANDS)) {
     t.notOk(stdout.includes('\x1b'));
   });
 }
+
+t.test('an option may stand without its value where it has one for that', async (t) => {
+  const read = (...args: string[]): string | undefined =>
+    new Arguments(args, DEMO_HELP.options).text('watch');
+  t.equal(read('--watch'), '127.0.0.1:0');
+  t.equal(read('--watch', '--json'), '127.0.0.1:0');
+  t.equal(read('--watch', '8080'), '8080');
+  t.equal(read('--watch=0.0.0.0:80'), '0.0.0.0:80');
+  t.equal(read('--json'), undefined);
+});
 
 t.test('the overview names each command, the version is that of the package', async (t) => {
   for (const word of ['--help', '-h', 'help']) {
@@ -299,6 +311,19 @@ const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: st
   ],
   ['option-without-effect', '--listen has no effect on a destination', ...CONFORM, '--listen', NOBODY],
   ['option-without-effect', '--jobs has no effect with --to', ...CONFORM, '--to', NOBODY, '--jobs', '1'],
+  ['missing-option', 'expected --source URL, --destination URL, or the FILE of a saved run', 'watch'],
+  ['bad-option-value', '--source: expected the URL of a feed', 'watch', '--source', 'http://127.0.0.1/'],
+  ['bad-option-value', '--watch: expected [HOST:]PORT', ...DESTINATION, '--watch', 'x:y'],
+  ['bad-saved-run', 'is no saved run', 'watch', CAPTURE],
+  ['option-without-effect', '--control has no effect on a saved run', 'watch', CAPTURE, '--control'],
+  ['option-without-effect', '--control has no effect without a page to --watch', 'demo', '--control'],
+  [
+    'option-without-effect',
+    '--watch-peer has no effect without a page to --watch',
+    ...DESTINATION,
+    '--watch-peer',
+    'ws://h/feed',
+  ],
   ['option-without-effect', '--spawn has no effect with --list', ...CONFORM, '--list', '--spawn', '{uri}'],
 ];
 

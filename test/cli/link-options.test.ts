@@ -62,5 +62,11 @@ t.test('what is no rate, time or queue', async (t) => {
 t.test('what a destination is told', async (t) => {
   t.strictSame(floor('--floor-link', '1gbit'), { bytesPerSecond: 125e6, rttNs: 0 });
   t.strictSame(floor('--floor-link', '1gbit', '--floor-rtt', '5ms'), { bytesPerSecond: 125e6, rttNs: 5e6 });
+  t.strictSame(
+    floor('--floor-link', '1gbit/100mbit'),
+    { bytesPerSecond: 125e6, rttNs: 0 },
+    'the rate to here',
+  );
+  t.throws(() => floor('--floor-link', '1gbit/fast'), { code: 'bad-option-value' });
   t.throws(() => floor('--floor-link', 'fast'), { code: 'bad-option-value' });
 });

@@ -32,6 +32,21 @@ t.test('a full queue takes nothing before it has room', async (t) => {
   t.equal(clock.take(9999, 3000)?.leftNs, 12_999);
 });
 
+t.test(
+  'another link from now on: what was taken leaves as it was to, what follows at the new rate',
+  async (t) => {
+    const clock = new LinkClock({ bytesPerSecond: EIGHT_GBIT, delayNs: 500, queueBytes: 10_000 });
+    clock.take(1000, 0);
+    clock.reshape({ bytesPerSecond: EIGHT_GBIT / 10, delayNs: 7, queueBytes: 100 });
+    t.equal(clock.freeNs, 1000);
+    t.strictSame(clock.take(50, 600), { beginsNs: 1000, leftNs: 1500, arrivesNs: 1507 });
+    t.equal(clock.take(60, 600), undefined, 'in the new queue');
+    t.equal(clock.roomNs(60), 1100);
+    clock.reshape({ bytesPerSecond: EIGHT_GBIT, delayNs: 0, queueBytes: 100 });
+    t.strictSame(clock.take(10, 9000), { beginsNs: 9000, leftNs: 9010, arrivesNs: 9010 });
+  },
+);
+
 t.test('a page of 1 GiB at 10 Gbit/s takes 0.86 s', async (t) => {
   const clock = new LinkClock({ bytesPerSecond: 1.25e9, delayNs: 50_000, queueBytes: 2 ** 31 });
   t.equal(clock.take(2 ** 30, 0)?.arrivesNs, 858_993_459.2 + 50_000);

@@ -95,3 +95,18 @@ t.test('lateness by percentile, each at most 9 % too high, and the time held bac
   meter.heldBack(8);
   t.equal(meter.figures().heldBackNs, 15);
 });
+
+t.test('a link that became another one is measured anew', async (t) => {
+  const meter = new LinkMeter(SPEC);
+  const before = meter.sent(1000, departure(0, 1));
+  for (let ms = 1; ms < 50; ms += 1) carry(meter, 1000, [ms, ms + 1]);
+  meter.reshape({ ...SPEC, bytesPerSecond: 2e6 });
+  t.equal(meter.figures().carriedBytesPerSecond, null);
+  meter.delivered(1000, before, 6 * MS, 6 * MS);
+  t.equal(meter.figures().carriedBytesPerSecond, null, 'what was under way counts to the old one');
+  for (let ms = 100; ms < 150; ms += 1) carry(meter, 2000, [ms, ms + 1]);
+  const { bytesPerSecond, carriedBytesPerSecond, carriedBytes } = meter.figures();
+  t.equal(bytesPerSecond, 2e6);
+  t.equal(Math.round(carriedBytesPerSecond!), 2e6);
+  t.equal(carriedBytes, 150_000, 'bytes are those of both');
+});

@@ -1,10 +1,12 @@
 // Frames from a hostile feed: random bytes, damaged frames, huge numbers. The model takes them, bounded, and never throws.
 import msgpack from 'msgpack-lite';
 import t from 'tap';
+import { encodeFrame } from '../../src/feed/feed-codec.ts';
 import { mix32 } from '../../src/machine/mix32.ts';
 import { describeMoment } from '../../src/watch/model/describe-now.ts';
 import { readFrame } from '../../src/watch/model/read-frame.ts';
 import { RunModel } from '../../src/watch/model/run-model.ts';
+import { SAMPLE_FRAMES } from '../feed/sample-frames.ts';
 import { hostileFrames } from './hostile-feed.ts';
 import { syntheticRun } from './synthetic-run.ts';
 
@@ -41,4 +43,11 @@ t.test('what is too large is refused by its name', async (t) => {
     refusals.filter((words) => words === 'taken'),
     [],
   );
+});
+
+t.test('a frame of each kind that the feed declares is taken', async (t) => {
+  for (const frame of SAMPLE_FRAMES) {
+    const found = readFrame(encodeFrame(frame), decode);
+    t.equal(found.kind, frame.kind, found.kind === 'refused' ? found.fault : frame.kind);
+  }
 });

@@ -2,14 +2,15 @@
 import msgpack from 'msgpack-lite';
 import t from 'tap';
 import { describeMoment, presenceAt } from '../../src/watch/model/describe-now.ts';
-import type { EndFrame, Fault } from '../../src/watch/model/frame.ts';
+import type { EndFrame, Fault, RatesFrame } from '../../src/watch/model/frame.ts';
 import { layoutMap, spotAt, zoomPart } from '../../src/watch/model/map-layout.ts';
 import { readFrame } from '../../src/watch/model/read-frame.ts';
 import { RunLog, RunWatch } from '../../src/watch/model/run-log.ts';
 import { RunModel } from '../../src/watch/model/run-model.ts';
 import { frameLength, readSavedRun, savedRunHead } from '../../src/watch/model/saved-run.ts';
 import { causeOf, partsOf, StallLane } from '../../src/watch/model/stall-lanes.ts';
-import { switchoverOf } from '../../src/watch/model/whereabouts.ts';
+import { attributeBytes } from '../../src/watch/model/throughput.ts';
+import { eventfulSpan, switchoverOf } from '../../src/watch/model/whereabouts.ts';
 import { packRuns, syntheticRun } from './synthetic-run.ts';
 
 function framesOf(bytes: readonly Uint8Array[]): EndFrame[] {
@@ -172,7 +173,10 @@ t.test('one sentence tells each moment', async (t) => {
   t.match(at(0.8), /for the first time/);
   t.match(at(1.3), /again where it wrote: 95.4 MiB left after pass 1; to stop it now would cost 150 ms/);
   t.match(at(1.92), /^Switchover: the guest stands still/);
-  t.match(at(2.5), /The guest runs at the destination with 7\d % of its memory; 1 of 2 vCPUs stands still/);
+  t.match(
+    at(2.5),
+    /The guest runs at the destination with 7\d % of its memory in place; 1 of 2 vCPUs stands still/,
+  );
   t.match(at(9), /Completed and verified/);
   const { stoppedAt, runningAt } = switchoverOf(run);
   t.equal(runningAt! - stoppedAt!, 4e7);
@@ -267,4 +271,56 @@ t.test('every page has its place on the map, and is found there again', async (t
     part.count === 500 && part.first <= 900 && part.first + part.count > 900,
     'the page zoomed at stays in sight',
   );
+});
+
+t.test(
+  'bytes of a large page belong to what it was sent for, though that is told when it is complete',
+  async (t) => {
+    const rates = (wire: number, background: number, urgent: number): RatesFrame => {
+      const head = { kind: 'rates', seq: 1, at: 1, end: 'source', intervalNs: 1e8 } as const;
+      return {
+        ...head,
+        wire,
+        background,
+        urgent,
+        zero: 0,
+        precopy: 0,
+        dirty: 0,
+        faults: 0,
+        requestsOpen: 0,
+        pushPaused: false,
+      };
+    };
+    const found = attributeBytes([
+      rates(10, 0, 0),
+      rates(30, 0, 0),
+      rates(8, 40, 0),
+      rates(4, 0, 0),
+      rates(6, 0, 5),
+      rates(7, 0, 0),
+    ]);
+    t.strictSame(
+      found.map(({ background, urgent, underWay }) => [background, urgent, underWay]),
+      [
+        [10, 0, 0],
+        [30, 0, 0],
+        [8, 0, 0],
+        [0, 4, 0],
+        [0, 6, 0],
+        [0, 0, 7],
+      ],
+    );
+    t.equal(
+      attributeBytes([rates(0, 3, 1)])[0]!.urgent,
+      1,
+      'without bytes of the wire those of the pages count',
+    );
+  },
+);
+
+t.test('the part of a run in which something happens leaves the wait and the proof out', async (t) => {
+  const run = modelOf(frames);
+  const { from, to } = eventfulSpan(run);
+  t.ok(from > run.startAt - 1 && from <= run.startAt + 2e8, 'from half a second before the set-up');
+  t.ok(to <= run.endAt && to > switchoverOf(run).runningAt!);
 });

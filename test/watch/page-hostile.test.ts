@@ -63,12 +63,12 @@ t.test('millions of pages', { skip, timeout: 240_000 }, async (t) => {
   const [socket] = await joined;
   for (const bytes of syntheticRun({ entries: 2 ** 22, unitBytes: 4096, sparse: true })) socket.send(bytes);
   await shows(page, '#now', /Completed and verified/);
-  await shows(page, '#map-titles', /16 GiB/);
+  await shows(page, '#map-titles span', /16 GiB/);
   const box = (await page.locator('#map').boundingBox())!;
   await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
   await shows(page, '#tip', /pages\s*\d+ of 4 KiB/);
   for (let i = 0; i < 18; i += 1) await page.mouse.wheel(0, -100);
-  await shows(page, '#map-titles', /a cell is 4 KiB/);
+  await shows(page, '#map-titles span', /a cell is 4 KiB/);
   await page.mouse.move(box.x + box.width / 3 + 3, box.y + box.height / 2);
   await shows(page, '#tip', /state/);
   t.pass('are aggregated, and zoomed down to one');

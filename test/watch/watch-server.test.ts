@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import msgpack from 'msgpack-lite';
 import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
-import { FEED_SUBPROTOCOL } from '../../src/watch/joined-end.ts';
+import { FEED_SUBPROTOCOL } from '../../src/feed/feed-messages.ts';
 import { WatchRun } from '../../src/watch/watch-run.ts';
 import { WatchServer } from '../../src/watch/watch-server.ts';
 import { hostileFrames } from './hostile-feed.ts';

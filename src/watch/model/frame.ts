@@ -135,6 +135,8 @@ export interface FaultsFrame extends FrameHead {
 export interface RatesFrame extends FrameHead {
   readonly kind: 'rates';
   readonly intervalNs: number;
+  /** Bytes on the wire, of whatever; 0 if it does not say. */
+  readonly wire: number;
   readonly background: number;
   readonly urgent: number;
   readonly zero: number;

@@ -46,12 +46,20 @@ export function layoutMap(
   // Small blocks get more than their share, or nothing of them could be seen.
   const weights = bytes.map((value) => Math.max(value / total, LEAST_SHARE));
   const weightSum = weights.reduce((sum, value) => sum + value, 0);
+  const shares = weights.map((weight) => Math.max(SMALLEST_PITCH, Math.floor((free * weight) / weightSum)));
+  const first = shown.map((part, index) =>
+    fitCells(part, { left: 0, top: 0, width, height: shares[index]! }),
+  );
+  // What some do not fill is of use to those whose cells are several pages.
+  const used = first.map(({ rows, pitch }) => rows * pitch);
+  const spare = shares.reduce((sum, share, index) => sum + share - used[index]!, 0);
+  const crowded = first.filter(({ perCell }) => perCell > 1).length;
   let top = 0;
   return shown.map((part, index) => {
-    const regionHeight = Math.max(SMALLEST_PITCH, Math.floor((free * weights[index]!) / weightSum));
-    const region = fitCells(part, { left: 0, top: top + titleHeight, width, height: regionHeight });
-    top += titleHeight + regionHeight;
-    return region;
+    const more = first[index]!.perCell > 1 ? Math.floor(spare / crowded) : 0;
+    const place = { left: 0, top: top + titleHeight, width, height: used[index]! + more };
+    top += titleHeight + place.height;
+    return fitCells(part, place);
   });
 }
 
@@ -80,13 +88,10 @@ function fitCells(
   return { ...part, ...place, pitch: SMALLEST_PITCH, gap: gapOf(SMALLEST_PITCH), columns, rows, perCell };
 }
 
-/** A width in cells that people can count in: a multiple of 16, or of 8, where little is lost by it. */
+/** A multiple of 8 cells, in which people can count, where little is lost by it. */
 function niceColumns(columns: number): number {
-  for (const step of [32, 16, 8]) {
-    const nice = Math.floor(columns / step) * step;
-    if (nice >= columns * 0.9) return nice;
-  }
-  return Math.max(1, columns);
+  const nice = Math.floor(columns / 8) * 8;
+  return nice >= columns * 0.95 ? nice : Math.max(1, columns);
 }
 
 function gapOf(pitch: number): number {

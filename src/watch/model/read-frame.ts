@@ -133,6 +133,7 @@ const READERS: Readonly<Record<string, (map: FieldReader, head: FrameHead) => En
     ...head,
     kind: 'rates',
     intervalNs: map.number('interval'),
+    wire: map.number('wire', 0),
     background: map.number('background', 0),
     urgent: map.number('urgent', 0),
     zero: map.number('zero', 0),

@@ -2,6 +2,7 @@
 import type { PassFrame, RatesFrame } from '../model/frame.ts';
 import { bytesText, countText, durationText, rateText } from '../model/quantities.ts';
 import type { EndModel, RunModel } from '../model/run-model.ts';
+import { attributeBytes, type Throughput } from '../model/throughput.ts';
 import { lastAt } from '../model/time-order.ts';
 import { byId, setFigures } from './elements.ts';
 import type { Palette } from './palette.ts';
@@ -29,6 +30,8 @@ export class ChartsView {
   readonly #throughput: TimeChart;
   readonly #dirty: TimeChart;
   readonly #faults: TimeChart;
+  #attributed: Throughput[] = [];
+  #attributedKey = '';
 
   constructor(palette: Palette) {
     const canvas = (id: string): HTMLCanvasElement => byId<HTMLCanvasElement>(id);
@@ -41,7 +44,7 @@ export class ChartsView {
   draw(moment: Moment): void {
     const { run, at } = moment;
     const { rates } = ratesEnd(run);
-    this.#drawThroughput(moment, rates, lastAt(rates, at));
+    this.#drawThroughput(moment, rates);
     this.#drawDirty(moment);
     const faulting = run.ends.destination.rates;
     const faults = perSecond((frame) => frame.faults);
@@ -60,25 +63,30 @@ export class ChartsView {
     );
   }
 
-  #drawThroughput(moment: Moment, rates: readonly RatesFrame[], now: RatesFrame | undefined): void {
-    const series = (color: string, pick: (frame: RatesFrame) => number): Series<RatesFrame> => {
-      return { color, items: rates, value: perSecond(pick), form: 'area' };
-    };
-    this.#throughput.draw(moment, [
-      series('precopy', (frame) => frame.precopy),
-      series('push', (frame) => frame.background),
-      series('request', (frame) => frame.urgent),
-    ]);
-    if (now === undefined) return;
-    const rate = (pick: (frame: RatesFrame) => number): string => rateText(perSecond(pick)(now));
+  #drawThroughput(moment: Moment, rates: readonly RatesFrame[]): void {
+    const key = `${rates.length} ${rates.at(-1)?.at} ${rates[0]?.at}`;
+    if (key !== this.#attributedKey) {
+      this.#attributedKey = key;
+      this.#attributed = attributeBytes(rates);
+    }
+    const items = this.#attributed;
+    const rate = (pick: (item: Throughput) => number) => (item: Throughput) =>
+      item.intervalNs > 0 ? pick(item) / (item.intervalNs / 1e9) : null;
+    const parts = [
+      { name: 'precopy', color: 'precopy', value: rate((item) => item.precopy) },
+      { name: 'background', color: 'push', value: rate((item) => item.background) },
+      { name: 'urgent', color: 'request', value: rate((item) => item.urgent) },
+      { name: 'under way', color: 'arriving', value: rate((item) => item.underWay) },
+    ];
+    this.#throughput.draw(
+      moment,
+      parts.map(({ color, value }): Series<Throughput> => ({ color, items, value, form: 'area' })),
+    );
+    const now = lastAt(items, moment.at);
+    const shown = now === undefined ? [] : parts.filter(({ value }) => (value(now) ?? 0) > 0);
     setFigures(
       byId('throughput-figure'),
-      now.background + now.urgent > 0
-        ? [
-            { text: `background ${rate((frame) => frame.background)}`, color: 'push' },
-            { text: `urgent ${rate((frame) => frame.urgent)}`, color: 'request' },
-          ]
-        : [{ text: `precopy ${rate((frame) => frame.precopy)}`, color: 'precopy' }],
+      shown.map(({ name, color, value }) => ({ text: `${name} ${rateText(value(now!))}`, color })),
     );
   }
 
@@ -106,7 +114,7 @@ export class ChartsView {
       ...(pass === undefined
         ? []
         : [
-            { text: `dirtied ${rateText(dirtyRate(pass, before))}` },
+            { text: `+${rateText(dirtyRate(pass, before))}` },
             { text: `downtime ${durationText(pass.expectedDowntimeNew)}`, color: 'request' },
             { text: `old ${durationText(pass.expectedDowntimeOld)}`, color: 'soft' },
           ]),

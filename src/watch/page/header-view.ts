@@ -2,6 +2,7 @@
 import { describeMoment, presenceAt, statesAt } from '../model/describe-now.ts';
 import { END_NAMES, type EndName, type EndState, type WatchFrame } from '../model/frame.ts';
 import { rateText } from '../model/quantities.ts';
+import { bytesOf } from '../model/throughput.ts';
 import { lastAt } from '../model/time-order.ts';
 import { ratesEnd } from './charts-view.ts';
 import { byId, make, setText } from './elements.ts';
@@ -48,11 +49,8 @@ export class HeaderView {
         );
     }
     const rates = lastAt(ratesEnd(run).rates, at);
-    const flow =
-      rates === undefined
-        ? 0
-        : ((rates.precopy + rates.background + rates.urgent) * 1e9) / Math.max(1, rates.intervalNs);
-    setText(byId('flow-rate'), flow > 0 ? rateText(flow) : '');
+    const flow = rates === undefined ? 0 : (bytesOf(rates) * 1e9) / Math.max(1, rates.intervalNs);
+    setText(byId('flow-rate'), flow > 1e4 ? rateText(flow) : '');
     const sentence = describeMoment(run, at);
     setText(byId('now'), sentence);
     const { presentBytes, totalBytes } = presenceAt(run, at);

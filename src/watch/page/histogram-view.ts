@@ -77,9 +77,17 @@ export class HistogramView {
       context.fillText(text, EDGE.left + bucket * column, bottom + 9);
     }
     const { floor = null, p50 = null, p99 = null, count = 0 } = this.#stalls ?? {};
-    this.#mark(context, floor, 'floor', 'good');
-    this.#mark(context, p50, 'p50', 'ink');
-    this.#mark(context, p99, 'p99', 'bad');
+    let left = Number.NEGATIVE_INFINITY;
+    const marks = [
+      { ns: floor, name: 'floor', color: 'good' },
+      { ns: p50, name: 'p50', color: 'ink' },
+      { ns: p99, name: 'p99', color: 'bad' },
+    ];
+    for (const { ns, name, color } of marks.toSorted((a, b) => (a.ns ?? 0) - (b.ns ?? 0))) {
+      if (ns === null || ns === 0) continue;
+      // A name that would stand on the one before stands beside it.
+      left = this.#mark(context, { ns, name, color, least: left + 5 });
+    }
     const figures: Figure[] =
       count === 0
         ? [{ text: 'none yet' }]
@@ -96,13 +104,18 @@ export class HistogramView {
     );
   }
 
-  #mark(context: CanvasRenderingContext2D, ns: number | null, name: string, color: string): void {
-    if (ns === null || ns === 0) return;
+  /** Draws a mark with its name; returns where the name ends. */
+  #mark(
+    context: CanvasRenderingContext2D,
+    { ns, name, color, least }: { ns: number; name: string; color: string; least: number },
+  ): number {
     const x = EDGE.left + bucketPlace(ns) * this.#columnWidth();
     context.fillStyle = this.#palette.color(color);
     context.fillRect(Math.round(x), EDGE.top - 3, 1.5, this.#surface.height - EDGE.bottom - EDGE.top + 3);
-    const isRight = x > this.#surface.width - 40;
-    context.textAlign = isRight ? 'right' : 'left';
-    context.fillText(name, x + (isRight ? -2 : -3), EDGE.top - 10);
+    const { width } = context.measureText(name);
+    const at = Math.min(Math.max(x - width / 2, least), this.#surface.width - width);
+    context.textAlign = 'left';
+    context.fillText(name, at, EDGE.top - 10);
+    return at + width;
   }
 }

@@ -13,7 +13,7 @@ import { type TimeAxis, timeAt, timeTicks, xOf } from './time-axis.ts';
 import type { Tip } from './tip.ts';
 
 const EDGE = { left: 46, right: 8, bottom: 17 } as const;
-const MOST_LANE_HEIGHT = 60;
+const MOST_LANE_HEIGHT = 88;
 /** A click so many pixels beside a stall still means it. */
 const REACH = 5;
 

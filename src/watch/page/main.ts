@@ -37,13 +37,11 @@ const intake = new Intake(session, {
     watch = frame;
     session.version += 1;
     header.tellConnections(watch, isConnected);
-    const lost = frame.ends.filter(
-      (end) => !end.isConnected && session.shown.model.ends[end.end].hello !== undefined,
-    );
+    const lost = frame.ends.filter(({ end, isConnected: isJoined }) => !isJoined && !hasSaidAll(end));
     const words = lost.map(
       (end) => `The ${end.end} is not connected (${end.reason}); the watch goes on trying.`,
     );
-    notice.state('ends', session.shown.model.isOver ? '' : words.join(' '));
+    notice.state('ends', words.join(' '));
   },
   onAnswer: (frame) => notice.flash(ControlsView.answerWords(frame), !frame.ok),
 });
@@ -73,6 +71,12 @@ const feed = new FeedSocket({
     return hasRoom;
   },
 });
+
+/** Whether an end was never seen, or has said how it ended: then nobody misses it. */
+function hasSaidAll(end: EndName): boolean {
+  const { hello, results } = session.shown.model.ends[end];
+  return hello === undefined || results.length > 0;
+}
 
 const header = new HeaderView();
 const map = new MapView(session, palette, tip);
@@ -143,13 +147,11 @@ addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 
-/** Which end's memory is shown: the destination's, unless only the source is joined or chosen. */
+/** Which end's memory is shown: the destination's, unless the source's is chosen or all that is known. */
 function mapEnd(): EndName {
-  const { ends } = session.shown.model;
-  return (
-    session.mapEnd ??
-    (ends.destination.hello === undefined && ends.source.hello !== undefined ? 'source' : 'destination')
-  );
+  const { source, destination } = session.shown.model.ends;
+  const isSource = (destination.hello?.blocks.length ?? 0) === 0 && (source.hello?.blocks.length ?? 0) > 0;
+  return session.mapEnd ?? (isSource ? 'source' : 'destination');
 }
 
 let drawn = '';

@@ -17,6 +17,14 @@ function pack([red, green, blue]: Color): number {
   return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
+/** How much fainter every second placement page is. */
+const ODD_SHARE = 0.16;
+
+function mix(color: Color, other: Color, share: number): Color {
+  const part = (index: 0 | 1 | 2): number => Math.round(color[index] * (1 - share) + other[index] * share);
+  return [part(0), part(1), part(2)];
+}
+
 /** The pixels of a map. */
 export class MapPaint {
   readonly #palette: Palette;
@@ -24,7 +32,8 @@ export class MapPaint {
   #pixels = new Uint32Array(0);
   #colors: Color[] = [];
   #packed: number[] = [];
-  #missingB = 0;
+  /** The same for every second placement page. */
+  #packedOdd: number[] = [];
   /** What was painted last of each block. */
   #painted = new Map<string, { readonly map: PageMap; version: number }>();
   readonly #counts = new Float64Array(CODE_COUNT);
@@ -40,7 +49,10 @@ export class MapPaint {
     this.#pixels = new Uint32Array(this.#image.data.buffer);
     this.#colors = STATE_COLORS.map((name) => this.#palette.rgb(name));
     this.#packed = this.#colors.map(pack);
-    this.#missingB = pack(this.#palette.rgb('missing-b'));
+    const panel = this.#palette.rgb('panel');
+    this.#packedOdd = this.#colors.map((color, state) => {
+      return pack(state === 0 ? this.#palette.rgb('missing-b') : mix(color, panel, ODD_SHARE));
+    });
     this.#painted = new Map();
   }
 
@@ -87,10 +99,10 @@ export class MapPaint {
     }
   }
 
-  /** Missing pages of every second placement page are a little darker, so that it is seen where one ends. */
+  /** Every second placement page is a little fainter, so that it is seen where one ends. */
   #pageColor(state: number, entry: number, pagesOf: number): number {
-    if (state === 0 && pagesOf > 1 && Math.floor(entry / pagesOf) % 2 === 1) return this.#missingB;
-    return this.#packed[state]!;
+    const isOdd = pagesOf > 1 && Math.floor(entry / pagesOf) % 2 === 1;
+    return (isOdd ? this.#packedOdd : this.#packed)[state]!;
   }
 
   #mixed(map: PageMap, first: number, region: MapRegion): number {

@@ -25,7 +25,7 @@ export const CAUSE_COLORS: Readonly<Record<string, string>> = {
   wake: 'wake',
   asked: 'wire',
   came: 'rest',
-  request: 'requested',
+  request: 'request',
   push: 'push',
 };
 

@@ -3,6 +3,7 @@ import type { EndName, Frame } from '../model/frame.ts';
 import type { RefusedFrame } from '../model/read-frame.ts';
 import { RunLog, RunWatch } from '../model/run-log.ts';
 import { RunModel } from '../model/run-model.ts';
+import { eventfulSpan } from '../model/whereabouts.ts';
 
 /** Runs that stay on the page; older ones are let go. */
 const MOST_RUNS = 6;
@@ -148,20 +149,15 @@ export class Session {
   /** What is to be shown. */
   moment(): Moment {
     const { model } = this.shown;
-    const { startAt, endAt } = model;
+    const { endAt } = model;
     // Between ticks the time goes on, so that what grows with it does not stand still.
     const isGrowing = this.#at === undefined && !model.isOver && this.shown === this.#current;
     const at =
       this.#at ?? endAt + (isGrowing ? Math.min(1e8, (performance.now() - this.#lastTake) * 1e6) : 0);
     const { spanNs } = this;
     if (spanNs === undefined) {
-      return {
-        run: model,
-        at,
-        from: startAt,
-        to: Math.max(endAt, startAt + LEAST_SPAN_NS),
-        isLive: this.isLive,
-      };
+      const { from, to } = eventfulSpan(model);
+      return { run: model, at, from, to: Math.max(to, from + LEAST_SPAN_NS), isLive: this.isLive };
     }
     const to = this.isLive ? at : Math.min(Math.max(endAt, at), at + spanNs / 2);
     return { run: model, at, from: to - spanNs, to, isLive: this.isLive };

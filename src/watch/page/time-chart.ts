@@ -84,7 +84,7 @@ export class TimeChart {
     context.fillRect(axis.left, plot.top + plot.height, axis.width, 1);
     context.fillStyle = this.#palette.color('faint');
     context.textAlign = 'center';
-    for (const { at, text } of timeTicks(axis, moment.run.startAt, 80)) {
+    for (const { at, text } of timeTicks(axis, moment.run.startAt, 56)) {
       const x = xOf(axis, at);
       if (x > axis.left + 14 && x < axis.left + axis.width - 16)
         context.fillText(text, x, plot.top + plot.height + 9);

@@ -1,6 +1,7 @@
 // The time line of the whole run: its states, its throughput, and the moment that is shown, moved by pointer and keys.
 import type { StateFrame } from '../model/frame.ts';
 import { momentText } from '../model/quantities.ts';
+import { bytesOf } from '../model/throughput.ts';
 import { switchoverOf } from '../model/whereabouts.ts';
 import { ratesEnd } from './charts-view.ts';
 import { byId, setText } from './elements.ts';
@@ -30,7 +31,6 @@ export class TimelineView {
     canvas.addEventListener('pointermove', (event) => {
       if (canvas.hasPointerCapture(event.pointerId)) this.#scrub(event);
     });
-    canvas.addEventListener('keydown', (event) => this.#key(event));
     byId('live').addEventListener('click', () => session.goTo(undefined));
     byId('play').addEventListener('click', () => session.play(!session.isPlaying));
   }
@@ -40,11 +40,7 @@ export class TimelineView {
     this.#session.goTo(timeAt(this.#axis, event.offsetX));
   }
 
-  #key(event: KeyboardEvent): void {
-    if (this.step(event.key, event.shiftKey)) event.preventDefault();
-  }
-
-  /** Moves by a key; whether it was one that moves. */
+  /** Moves by a key, which the page hands on wherever the focus is; whether it was one that moves. */
   step(key: string, isFar: boolean): boolean {
     const { startAt, endAt } = this.#session.shown.model;
     const step = (endAt - startAt) * (isFar ? 0.1 : 0.01);
@@ -86,7 +82,7 @@ export class TimelineView {
     const columns = new Float64Array(Math.ceil(this.#axis.width) + 1);
     for (const frame of rates) {
       const x = Math.round(xOf(this.#axis, frame.at) - EDGE);
-      const rate = (frame.precopy + frame.background + frame.urgent) / Math.max(1, frame.intervalNs);
+      const rate = bytesOf(frame) / Math.max(1, frame.intervalNs);
       const from = Math.max(0, Math.round(xOf(this.#axis, frame.at - frame.intervalNs) - EDGE));
       for (let i = from; i <= x && i < columns.length; i += 1) columns[i] = Math.max(columns[i]!, rate);
     }
