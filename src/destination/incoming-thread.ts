@@ -135,7 +135,10 @@ function take(action: () => void): void {
   if (hasLeft) return;
   try {
     action();
-    if (listenNs === null && migration.tally?.isPostcopy === true) listenNs = monotonicNs();
+    if (listenNs === null && migration.tally?.isPostcopy === true) {
+      listenNs = monotonicNs();
+      readPreempt();
+    }
     if (figures !== undefined) showFigures(figures);
     if (cell.state !== shownState) postProgress();
     if (migration.awaitsPreempt) taker?.tellNews();
@@ -174,8 +177,13 @@ function bytesElsewhere(): number {
   return bytes;
 }
 
-function readPreempt(from: Channel): void {
-  from.read({
+/**
+ * From LISTEN on, as QEMU does: two channels have no order between them, so what is there before may have been sent after
+ * a LISTEN that is still to be read. By then the thread that takes it knows where to place.
+ */
+function readPreempt(): void {
+  if (listenNs === null) return;
+  preemptChannel?.read({
     data(input, start, end) {
       lastBytesMs = performance.now();
       rate.add(end - start, monotonicNs());
@@ -253,7 +261,7 @@ function awaitsLatePreempt(): boolean {
 async function acceptLatePreempt(from: Listener): Promise<void> {
   preemptChannel = recorded(await from.accept());
   from.close();
-  readPreempt(preemptChannel);
+  readPreempt();
 }
 
 function recorded(accepted: Channel): Channel {
@@ -366,7 +374,6 @@ async function migrate(): Promise<ReplayChannel | undefined> {
   post({ kind: 'connected', peer: channel!.peer });
   const silence = replay === undefined ? watchSilence() : undefined;
   readMain(channel!);
-  if (preemptChannel !== undefined) readPreempt(preemptChannel);
   // One that never comes is no error: nothing was asked for then.
   if (awaitsLatePreempt()) acceptLatePreempt(listener!).catch(() => undefined);
   const error = await settled;
