@@ -20,7 +20,7 @@ RUN npm ci --omit=dev --no-audit --no-fund && rm -rf /root/.npm
 COPY --from=build /tmp/package ./
 COPY docker ./docker
 USER node
-EXPOSE 4444
+EXPOSE 4444 8080 9000
 ENTRYPOINT ["node", "/postcopy/dist/src/cli/postcopy.js"]
 CMD ["--help"]
 

@@ -1,5 +1,5 @@
-// Health check of a container: healthy while a socket of it has this port, at either end. It connects to nothing, for a
-// destination takes the first connection for its source.
+// Health check of a container: healthy while a socket of it listens on this port, or has it at either end. It connects to
+// nothing, for a destination takes the first connection for its source.
 //
 // usage: healthy.mjs PORT
 import { readFileSync } from 'node:fs';

@@ -47,7 +47,9 @@ function underFloor(run: CellRun): number | null {
 /** For how long a page that was collapsed had been in pieces. */
 function meanInPiecesNs(collapses: CollapseCounts | undefined): number | null {
   if (collapses === undefined || collapses.count === 0) return null;
-  return collapses.inPiecesTotalNs / collapses.count;
+  const { inPiecesTotalNs, count } = collapses as Partial<CollapseCounts>;
+  // Runs that were kept before these were counted lack them.
+  return inPiecesTotalNs === undefined || count === undefined ? null : inPiecesTotalNs / count;
 }
 
 /** Of the host pages that a vCPU touched after the switchover: those that it had to wait for, in percent. */
@@ -103,7 +105,7 @@ export const FIGURES = {
   inPiecesBetween: {
     title: 'page of collapse-at in pieces, mean',
     unit: 'ns',
-    of: ({ destination }) => meanInPiecesNs(destination?.collapses?.steps[0]),
+    of: ({ destination }) => meanInPiecesNs((destination?.collapses?.steps ?? [])[0]),
   },
   sourceCpu: {
     title: 'CPU of the source',

@@ -28,7 +28,8 @@ t.test('each figure has one cell, and each cell a figure', async (t) => {
 
 t.test('the table', async (t) => {
   const find = (values: Partial<Cell>) => cells.find((cell) => isLike(cell, values))!;
-  const whole = find({ 'destination-page': '1G', 'placement-page': 'host', channels: 2, 'break-huge': true });
+  const whole = find({ 'destination-page': '1G', 'placement-page': 'host', vcpus: 8 });
+  const two = find({ 'destination-page': '1G', channels: 2, 'break-huge': true, vcpus: 2 });
   const pieces = find({ 'placement-page': '4K', 'destination-page': '1G' });
   const bubble = find({ push: 'bubble' });
   const bubbled = completedRun({ count: 10, stallNs: 2e5, floorNs: 1e5 });
@@ -37,6 +38,8 @@ t.test('the table', async (t) => {
     summariseCells([
       storedRun(whole, 1, completedRun({ count: 6, stallNs: 8e8, floorNs: 8.61e8 })),
       storedRun(whole, 2, completedRun({ count: 6, stallNs: 7e8, floorNs: 8.61e8 })),
+      storedRun(two, 1, completedRun({ count: 6, stallNs: 8e8, floorNs: 8.61e8 })),
+      storedRun(two, 2, completedRun({ count: 6, stallNs: 7e8, floorNs: 8.61e8 })),
       storedRun(pieces, 1, completedRun({ count: 500, stallNs: 2e6, floorNs: 1e5 })),
       storedRun(bubble, 1, { ...bubbled, destination: { ...bubbled.destination!, push } }),
     ]),

@@ -65,6 +65,15 @@ t.test('the table: every stall beside its floor, what is under it marked, failur
   );
 });
 
+t.test('a run that was kept before a figure was there lacks it', async (t) => {
+  const run = completedRun({ count: 1, stallNs: 1e6, floorNs: 1e5 });
+  const { steps: _, inPiecesTotalNs: __, ...older } = run.destination!.collapses!;
+  const kept = JSON.parse(JSON.stringify({ ...run, destination: { ...run.destination!, collapses: older } }));
+  const { figures } = summariseCells([storedRun({}, 1, kept)])[0]!;
+  t.strictSame([figures.inPieces, figures.inPiecesBetween], [null, null]);
+  t.equal(figures.p50!.median, 1e6);
+});
+
 t.test('runs of two machines are told apart', async (t) => {
   const [first, ...rest] = sampleSweep();
   const moved = { ...first!, machine: { ...first!.machine, cpu: 'Another CPU' } };

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { DESTINATION_HELP } from '../../src/cli/destination-command.ts';
 import { Arguments, type CommandHelp } from '../../src/cli/option-table.ts';
 import { SOURCE_HELP } from '../../src/cli/source-command.ts';
+import { WATCH_HELP } from '../../src/cli/watch-command.ts';
 import { readText, repositoryUrl } from '../fixtures.ts';
 
 interface Service {
@@ -16,7 +17,11 @@ interface Service {
   readonly profiles?: readonly string[];
 }
 
-const HELPS: Readonly<Record<string, CommandHelp>> = { source: SOURCE_HELP, destination: DESTINATION_HELP };
+const HELPS: Readonly<Record<string, CommandHelp>> = {
+  source: SOURCE_HELP,
+  destination: DESTINATION_HELP,
+  watch: WATCH_HELP,
+};
 /** Keys of a service that docker-compose 1.29 and compose v2 read alike. */
 const KEYS = [
   ...[
@@ -58,7 +63,7 @@ function isInImage(path: string): boolean {
 
 t.test('commands name options that there are', async (t) => {
   const names = services.map(([name]) => name);
-  for (const name of ['source', 'destination']) t.ok(names.includes(name));
+  for (const name of ['source', 'destination', 'watch']) t.ok(names.includes(name));
   for (const [name, { command }] of services) {
     const [word = '', ...rest] = wordsOf(command);
     const help = HELPS[word];

@@ -45,6 +45,11 @@ export class Container {
     await this.#engine.run('podman', ['network', 'disconnect', network, this.id]);
   }
 
+  /** Puts it back in, under the name of its service. */
+  async joinNetwork(network: string, service: string): Promise<void> {
+    await this.#engine.run('podman', ['network', 'connect', '--alias', service, network, this.id]);
+  }
+
   /** What its health check says now. */
   async isHealthy(): Promise<boolean> {
     return await this.#engine.run('podman', ['healthcheck', 'run', this.id]).then(
@@ -67,17 +72,17 @@ export class Container {
 /** Services that run, by their names. */
 export class Project {
   readonly #engine: Engine;
-  readonly #env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
 
   /** `env` sets the variables that the file takes. */
   constructor(engine: Engine, env: Readonly<Record<string, string>>) {
     this.#engine = engine;
-    this.#env = env;
+    this.env = env;
   }
 
   #compose(...args: string[]): Promise<string> {
     return this.#engine.run('docker-compose', ['--project-name', NAME, ...args], {
-      env: this.#env,
+      env: this.env,
       cwd: ROOT,
     });
   }

@@ -69,7 +69,7 @@ t.test('the order leaves out what another thread has just claimed, and claims wh
   const block = { ram: image.blocks[0]!, placementPageBytes: 8 * K };
   block.ram.dirty.setRange(0, 8);
   const claims = PageClaims.allocate([block]);
-  const order = new PageOrder([block], undefined, claims);
+  const order = new PageOrder([block], undefined, { claims });
   // Claimed, but not yet clean: the other thread is about to send them.
   claims.take(unitOf(block, 0, true), CLAIMANT.PREEMPT);
   claims.take(unitOf(block, 4, true), CLAIMANT.PREEMPT);

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** Bounded waits: a page that does not come to it by then never does. */
-export const LIMIT_MS = 60_000;
+export const LIMIT_MS = 120_000;
 
 function findChromium(): string | undefined {
   return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => {

@@ -105,7 +105,11 @@ function describePostcopy(run: RunModel, at: number): string {
   if (standing.length > 0) {
     const count = sample!.list.length;
     const who =
-      standing.length === count && count > 1 ? `all ${count} vCPUs` : `${standing.length} of ${count} vCPUs`;
+      standing.length === count && count > 1
+        ? count === 2
+          ? 'both vCPUs'
+          : `all ${count} vCPUs`
+        : `${standing.length} of ${count} vCPUs`;
     const since = longest > 1e6 && longest < 3600e9 ? `, one for ${durationText(longest)}` : '';
     return `The guest runs at the destination${share}; ${who} stand${standing.length === 1 ? 's' : ''} still for a page that has not come${since}.${paused}`;
   }

@@ -62,13 +62,17 @@ export class PageMap {
     this.version += 1;
     eachRun(runs, first, (state, from, count) => {
       if (state === UNCHANGED) return true;
-      const part = this.states.subarray(from, from + count);
-      for (const old of part) this.counts[old]! -= 1;
-      this.counts[state]! += count;
-      part.fill(state);
-      if (count > 0) {
-        const last = Math.floor((from + count - 1) / CHUNK_ENTRIES);
-        this.chunkVersions.fill(this.version, Math.floor(from / CHUNK_ENTRIES), last + 1);
+      const { states, counts, chunkVersions, version } = this;
+      let marked = -1;
+      for (let i = from; i < from + count; i += 1) {
+        const old = states[i]!;
+        if (old === state) continue; // a snapshot tells much that is known
+        counts[old]! -= 1;
+        counts[state]! += 1;
+        states[i] = state;
+        const chunk = Math.floor(i / CHUNK_ENTRIES);
+        if (chunk !== marked) chunkVersions[chunk] = version;
+        marked = chunk;
       }
       return true;
     });

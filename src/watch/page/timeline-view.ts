@@ -31,7 +31,6 @@ export class TimelineView {
     canvas.addEventListener('pointermove', (event) => {
       if (canvas.hasPointerCapture(event.pointerId)) this.#scrub(event);
     });
-    canvas.addEventListener('keydown', (event) => this.#key(event));
     byId('live').addEventListener('click', () => session.goTo(undefined));
     byId('play').addEventListener('click', () => session.play(!session.isPlaying));
   }
@@ -41,11 +40,7 @@ export class TimelineView {
     this.#session.goTo(timeAt(this.#axis, event.offsetX));
   }
 
-  #key(event: KeyboardEvent): void {
-    if (this.step(event.key, event.shiftKey)) event.preventDefault();
-  }
-
-  /** Moves by a key; whether it was one that moves. */
+  /** Moves by a key, which the page hands on wherever the focus is; whether it was one that moves. */
   step(key: string, isFar: boolean): boolean {
     const { startAt, endAt } = this.#session.shown.model;
     const step = (endAt - startAt) * (isFar ? 0.1 : 0.01);
