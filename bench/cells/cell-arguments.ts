@@ -47,7 +47,7 @@ export function destinationArguments(cell: Cell, options: { keepsFaults: boolean
 /** Arguments of `postcopy source`. */
 export function sourceArguments(
   cell: Cell,
-  options: { uri: string; faultsPath: string | undefined },
+  options: { uri: string; keepsFaults: boolean; faultsPath: string | undefined },
 ): string[] {
   const trace = tracePath(cell);
   const { faultsPath } = options;
@@ -70,6 +70,7 @@ export function sourceArguments(
     ...option(!cell['push-rest-first'], 'push-rest-first', 'off'),
     ...option(cell['push-piece'] !== 'none', 'push-piece', cell['push-piece']),
     ...option(faultsPath !== undefined, 'push-faults', faultsPath),
+    ...option(options.keepsFaults, 'requests'),
     ...option(cell.link !== 'none', 'link', cell.link),
     ...option(cell.link !== 'none', 'rtt', cell.rtt),
     ...['--mmu', String(cell.mmu)],

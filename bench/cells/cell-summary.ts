@@ -1,5 +1,6 @@
 // Sums the runs of each cell up: median and spread of every figure over its repeats.
 import { LATENCY_BUCKET_COUNT } from '../../src/telemetry/latency-buckets.ts';
+import { type CausesNs, STALL_CAUSE_NAMES, type StallCauses } from '../../src/telemetry/stall-causes.ts';
 import type { StallHops } from '../../src/telemetry/stalls.ts';
 import { type Spread, spreadOf } from '../spread.ts';
 import { AXIS_NAMES, type Cell } from './axes.ts';
@@ -27,6 +28,8 @@ export interface CellSummary {
   readonly latencyBuckets: readonly number[];
   /** Mean over all stalls of the completed runs; `null` without any. */
   readonly hops: { readonly [K in keyof StallHops]: number } | null;
+  /** What the stalls of the completed runs waited for, mean of a stall; `null` without any, or of runs kept from before it was told. */
+  readonly causes: Readonly<CausesNs> | null;
   /** The p50 is below the mean floor of a page: its pages were under way, or the link was faster than told. */
   readonly isUnderFloor: boolean;
 }
@@ -63,6 +66,22 @@ function meanHops(runs: readonly StoredRun[]): CellSummary['hops'] {
   return sum;
 }
 
+function meanCauses(runs: readonly StoredRun[]): CellSummary['causes'] {
+  const sum = Object.fromEntries(STALL_CAUSE_NAMES.map((name) => [name, 0])) as CausesNs;
+  let count = 0;
+  for (const { destination } of runs) {
+    const stalls = destination?.stalls;
+    if (stalls === undefined || stalls === null) continue;
+    const causes = stalls.causes as StallCauses | undefined; // a run of an older build has none
+    if (causes === undefined) return null;
+    count += stalls.count;
+    for (const name of STALL_CAUSE_NAMES) sum[name] += causes.totalsNs[name];
+  }
+  if (count === 0) return null;
+  for (const name of STALL_CAUSE_NAMES) sum[name] /= count;
+  return sum;
+}
+
 function verificationOf(cell: Cell, completed: readonly StoredRun[]): Verification {
   if (completed.length === 0) return 'not completed';
   if (!cell.verify) return 'not asked for';
@@ -85,6 +104,7 @@ export function summariseCell(runs: readonly StoredRun[]): CellSummary {
     figures,
     latencyBuckets: addBuckets(completed),
     hops: meanHops(completed),
+    causes: meanCauses(completed),
     isUnderFloor: p50 !== null && floor !== null && p50.median < floor.median,
   };
 }

@@ -1,5 +1,6 @@
 // The results of cells as CSV: a row for each cell, values in base units.
 import { LATENCY_BUCKET_COUNT, latencyBucketStartUs } from '../../src/telemetry/latency-buckets.ts';
+import { STALL_CAUSE_NAMES } from '../../src/telemetry/stall-causes.ts';
 import { AXIS_NAMES } from './axes.ts';
 import type { CellSummary } from './cell-summary.ts';
 import { FIGURE_NAMES, FIGURES } from './figures.ts';
@@ -29,6 +30,7 @@ function headings(): string[] {
       return [`${column}_median`, `${column}_min`, `${column}_max`];
     }),
     ...HOPS.map((name) => `mean_hop_${name}`),
+    ...STALL_CAUSE_NAMES.map((name) => `mean_cause_${name}_ns`),
     ...buckets,
   ];
 }
@@ -46,6 +48,7 @@ function row(summary: CellSummary): (string | number | boolean)[] {
       return spread === null ? ['', '', ''] : [spread.median, spread.min, spread.max];
     }),
     ...HOPS.map((name) => summary.hops?.[name] ?? ''),
+    ...STALL_CAUSE_NAMES.map((name) => summary.causes?.[name] ?? ''),
     ...summary.latencyBuckets,
   ];
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withCauses, withoutRequests } from '../../src/telemetry/anatomy.ts';
 import type { MigrationResult } from '../../src/telemetry/result.ts';
 import { MeasuredProcess, type ProcessEnding } from '../measured-process.ts';
 import type { Cell } from './axes.ts';
@@ -88,8 +89,9 @@ function judge(cell: Cell, limitSeconds: number, pair: PairEnding): CellRun {
   const source = resultOf(pair.source);
   const destination = resultOf(pair.destination);
   const run = {
-    source,
-    destination,
+    // The lists of requests and faults are as long as there were any: what is kept is their sums.
+    source: source && withoutRequests(source),
+    destination: destination && withCauses(source, destination),
     usage: { source: pair.source?.usage ?? null, destination: pair.destination.usage },
   };
   const failed = (code: string, message: string): CellRun => ({
@@ -126,14 +128,14 @@ export async function runCell(cell: Cell, options: RunOptions): Promise<CellRun>
     options.signal.throwIfAborted();
     return { printed: ending.destination.stdout, run: judge(ofCell, options.limitSeconds, ending) };
   };
-  if (cell.push !== 'recorded') return (await run(cell, { keepsFaults: false, faultsPath: undefined })).run;
+  if (cell.push !== 'recorded') return (await run(cell, { keepsFaults: true, faultsPath: undefined })).run;
   const folder = mkdtempSync(join(tmpdir(), 'postcopy-cell-'));
   try {
     const first = await run({ ...cell, push: 'none' }, { keepsFaults: true, faultsPath: undefined });
     if (first.run.outcome !== 'completed') return first.run;
     const faultsPath = join(folder, 'faults.json');
     writeFileSync(faultsPath, first.printed);
-    return (await run(cell, { keepsFaults: false, faultsPath })).run;
+    return (await run(cell, { keepsFaults: true, faultsPath })).run;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

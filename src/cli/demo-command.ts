@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type ErrorRecord, GuestError, OptionError } from '../errors.ts';
+import { withCauses, withoutRequests } from '../telemetry/anatomy.ts';
 import { combinePush } from '../telemetry/push-result.ts';
 import type { DemoResult, DemoStep, MigrationResult } from '../telemetry/result.ts';
 import { OUTPUT_OPTIONS } from './common-options.ts';
@@ -123,7 +124,7 @@ async function runStep(
   });
   const destination = new End(
     'destination',
-    ['--incoming', address, ...step.destination, ...destinationArgs],
+    ['--incoming', address, '--faults', ...step.destination, ...destinationArgs],
     (event) => {
       if (event.kind === 'listening') heard(event.uri);
       else if (event.kind === 'feed') join('destination', event.url);
@@ -133,10 +134,14 @@ async function runStep(
   );
   running.add(destination);
   const uri = await Promise.race([listening, destination.failsWithoutListening()]);
-  const source = new End('source', ['--migrate', uri, ...step.source, ...sourceArgs], (event) => {
-    if (event.kind === 'feed') join('source', event.url);
-    else if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
-  });
+  const source = new End(
+    'source',
+    ['--migrate', uri, '--requests', ...step.source, ...sourceArgs],
+    (event) => {
+      if (event.kind === 'feed') join('source', event.url);
+      else if (event.kind === 'progress') output.show({ ...event, phase: `${step.name}: ${event.phase}` });
+    },
+  );
   running.add(source);
   const [sourceResult, destinationResult] = await Promise.all([source.result(), destination.result()]);
   running.clear();
@@ -145,8 +150,9 @@ async function runStep(
     name: step.name,
     expectation: step.expectation,
     met: isMet(step, sourceResult, destinationResult),
-    source: sourceResult,
-    destination: destinationResult,
+    source: sourceResult && withoutRequests(sourceResult),
+    // The lists that this was joined from are as long as there were faults: nobody asked for them.
+    destination: destinationResult && withCauses(sourceResult, destinationResult),
   };
 }
 

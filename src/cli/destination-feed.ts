@@ -22,6 +22,8 @@ export class DestinationFeed {
   readonly metrics: RunMetrics;
   #destination: Destination | undefined;
   #run: DestinationRun | undefined;
+  /** The run of a destination that listens again: it is told of when a source comes, and what came before stays to be seen till then. */
+  #next: DestinationRun | undefined;
   #state: RunState = 'waiting';
 
   constructor(plan: FeedPlan) {
@@ -33,7 +35,7 @@ export class DestinationFeed {
   watch(destination: Destination, channels: number): void {
     const { guest } = destination;
     this.#destination = destination;
-    this.#run = new DestinationRun({
+    const run = new DestinationRun({
       figures: destination.figures!,
       channels,
       lanes: () => guest.lanes,
@@ -41,16 +43,26 @@ export class DestinationFeed {
       control: () => guest.control,
       floorNs: (pageBytes) => destination.floorNs(pageBytes),
     });
-    this.#run.onFault = (fault) => this.metrics.addFault(fault);
-    this.hub.begin(this.#run);
+    run.onFault = (fault) => this.metrics.addFault(fault);
+    if (this.#run === undefined) this.#begin(run);
+    else this.#next = run;
+  }
+
+  #begin(run: DestinationRun): void {
+    this.#run = run;
+    this.#next = undefined;
+    this.hub.begin(run);
     this.#enter('waiting');
   }
 
   /** What the feed wants to hear of the destination. */
   events(): DestinationEvents {
     return {
+      onConnected: () => {
+        if (this.#next !== undefined) this.#begin(this.#next);
+      },
       onProgress: ({ phase }) => {
-        const state = SHOWN[phase];
+        const state = this.#next === undefined ? SHOWN[phase] : undefined;
         if (state !== undefined && state !== this.#state) this.#enter(state);
       },
       onRam: (image, isNegotiated) => {
@@ -75,6 +87,9 @@ export class DestinationFeed {
   /** Tells what came of it. */
   finish(result: MigrationResult): void {
     this.#destination = undefined;
+    const hasBegun = this.#next === undefined;
+    this.#next = undefined;
+    if (!hasBegun) return; // nobody came: there is nothing to tell of
     this.hub.settle();
     this.hub.tell(this.#run!.stalls());
     this.#enter(result.status, result.error?.message);

@@ -5,6 +5,7 @@ import { LATENCY_BUCKET_COUNT, latencyBucketStartUs } from '../telemetry/latency
 import type { TouchResult } from '../telemetry/result.ts';
 import type { BlockStalls, StallSummary } from '../telemetry/stalls.ts';
 import { formatBytes, formatNs } from './format-quantity.ts';
+import { causeLines } from './report-causes.ts';
 import { alignColumns } from './text-layout.ts';
 
 const BAR_WIDTH = 40;
@@ -119,6 +120,7 @@ function stallSummaryLines(stalls: StallSummary, touchingVcpu?: number): string[
     `all vCPUs blocked at once (blocktime): ${formatNs(stalls.blocktimeNs)}`,
     `mean hops: fault ${formatNs(hops.queueNs)} > request ${formatNs(hops.firstByteNs)} > first byte ${formatNs(hops.placeNs)} > placed`,
     `           ${formatNs(hops.resumeNs)} > running`,
+    ...causeLines(stalls.causes),
     ...blockLines(stalls.perBlock),
   ];
   const vcpuRows = [['vCPU', 'faults', 'mean', 'total', 'max', 'blocked', 'wire alone']];

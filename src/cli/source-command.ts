@@ -91,6 +91,9 @@ export const SOURCE_HELP = {
     'max-postcopy-bandwidth': { value: 'SIZE', doc: 'the same for background pages after it', default: '0' },
     ...LINK_OPTIONS,
     ...PUSH_OPTIONS,
+    requests: {
+      doc: 'with --json: list every page request with what it waited for here (docs/anatomy.md)',
+    },
     'connect-timeout': {
       value: 'MS',
       doc: 'how long to try again while nobody listens at the destination yet, or its name is not known; the guest runs meanwhile. 0 is one attempt',
@@ -164,6 +167,7 @@ function refuseWithoutEffect(args: Arguments): void {
     args.refuse(['postcopy-after', ...AFTER_SWITCHOVER], 'with --no-postcopy-ram');
   }
   if (args.text('postcopy-after') === 'never') args.refuse(AFTER_SWITCHOVER, 'with --postcopy-after never');
+  if (!args.has('json')) args.refuse(['requests'], 'without --json');
   if (!args.has('postcopy-preempt')) args.refuse(['break-huge'], 'without --postcopy-preempt');
 }
 
@@ -204,6 +208,7 @@ async function parseSourceOptions(args: Arguments, output: Output): Promise<Sour
     preempt: parsePreempt(args),
     breaksHugePages: args.choice('break-huge', ['on', 'off']) === 'on',
     flight: parseFlight(args),
+    logsRequests: args.has('requests'),
   };
   // Last, since reading a recording takes its time.
   const { guest, pages, machine } = await (args.has('replay')

@@ -1,10 +1,11 @@
 // Where each vCPU shows the page it waits for, and the placer notes when that page came.
 
 const WORDS_PER_VCPU = 2;
-const TIMES_PER_VCPU = 3;
+const TIMES_PER_VCPU = 4;
 const FIRST_BYTE = 0;
-const PLACED = 1;
-const BEGAN = 2;
+const LAST_BYTES = 1;
+const PLACED = 2;
+const BEGAN = 3;
 const NOBODY = 0;
 
 /** A board as it goes from thread to thread. */
@@ -17,6 +18,7 @@ export interface SharedFaultBoard {
 /** Times of the page that a vCPU waited for, in monotonic ns; 0 if it came before anybody noted it. */
 export interface FaultTimes {
   readonly firstByteNs: number;
+  readonly lastBytesNs: number;
   readonly placedNs: number;
 }
 
@@ -51,8 +53,9 @@ export class FaultBoard {
   /** By the vCPU, when it goes on: takes the times. */
   end(vcpu: number): FaultTimes {
     Atomics.store(this.#words, vcpu * WORDS_PER_VCPU, NOBODY);
-    const firstByteNs = this.#times[vcpu * TIMES_PER_VCPU + FIRST_BYTE]!;
-    return { firstByteNs, placedNs: this.#times[vcpu * TIMES_PER_VCPU + PLACED]! };
+    const at = vcpu * TIMES_PER_VCPU;
+    const [firstByteNs, lastBytesNs] = [this.#times[at + FIRST_BYTE]!, this.#times[at + LAST_BYTES]!];
+    return { firstByteNs, lastBytesNs, placedNs: this.#times[at + PLACED]! };
   }
 
   /** By anyone: the page that a vCPU waits for, and since when; undefined while it runs. */
@@ -71,6 +74,7 @@ export class FaultBoard {
         Atomics.load(this.#words, vcpu * WORDS_PER_VCPU + 1) === (hostPage | 0);
       if (!isWaiting) continue;
       this.#times[vcpu * TIMES_PER_VCPU + FIRST_BYTE] = times.firstByteNs;
+      this.#times[vcpu * TIMES_PER_VCPU + LAST_BYTES] = times.lastBytesNs;
       this.#times[vcpu * TIMES_PER_VCPU + PLACED] = times.placedNs;
     }
   }

@@ -47,6 +47,7 @@ export class FaultPath {
     // A page that was placed just as this thread claimed it came without a note: it was placed in between.
     const placedNs = times.placedNs || resumedNs;
     const firstByteNs = times.firstByteNs || placedNs;
+    const lastBytesNs = times.lastBytesNs || placedNs;
     log.append({
       blockIndex,
       hostPage,
@@ -54,6 +55,7 @@ export class FaultPath {
       faultNs,
       requestedNs,
       firstByteNs,
+      lastBytesNs,
       placedNs,
       resumedNs,
     });

@@ -4,6 +4,7 @@ import type { RamBlockSpec, SharedRamImage } from '../machine/ram-block.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { RecordLine } from '../protocol/record-lines.ts';
 import type { PagesOverTime } from '../telemetry/pages-over-time.ts';
+import type { PongRecord } from '../telemetry/request-record.ts';
 import type { CollapseResult } from '../telemetry/result.ts';
 import type { ChannelUri } from '../transport/uri.ts';
 import type { SharedFaultBoard } from './fault-board.ts';
@@ -80,6 +81,8 @@ export interface IncomingReport {
   readonly pushed: readonly SharedArrayBuffer[];
   /** Host pages that were placed in pieces; undefined where each is placed as a whole. */
   readonly collapses?: CollapseResult;
+  /** When the first PINGs were answered. */
+  readonly pongs: readonly PongRecord[];
   /** Undefined if no RAM list ever came. */
   readonly pagesOverTime?: PagesOverTime;
   readonly wireBytes: number;

@@ -20,6 +20,7 @@ import { HostPages } from './host-pages.ts';
 import { IncomingMigration } from './incoming.ts';
 import type { IncomingReport, IncomingThreadData, ToIncomingThread, ToMain } from './incoming-messages.ts';
 import { type PostcopyState, PostcopyStateCell } from './incoming-states.ts';
+import { PongLog } from './pong-log.ts';
 import { PREEMPT_CHANNEL } from './preempt-messages.ts';
 import { PreemptTaker } from './preempt-taker.ts';
 import { rehearseIncoming } from './rehearsal.ts';
@@ -89,11 +90,14 @@ const port = new ReturnPathPort(shared.port, (bytes) => {
   channel?.write(bytes).catch(settle);
 });
 
+const pongs = new PongLog();
+
 const migration = new IncomingMigration(
   { ...options, hostPages },
   {
     reply(name, values) {
       const bytes = encodeReturnPath(name, values as never);
+      if (name === 'PONG') pongs.answered((values as { value: number }).value, monotonicNs());
       if (name === 'SHUT') port.sendLast(bytes);
       else port.send(bytes);
     },
@@ -410,6 +414,7 @@ function report(
     },
     pushed: tally?.blocks.map((block) => block.pushed.buffer) ?? [],
     ...(tally?.collapses === undefined ? {} : { collapses: tally.collapses }),
+    pongs: pongs.records,
     ...(tally === undefined ? {} : { pagesOverTime: pagesOverTime.columns(tally.totalPages) }),
     wireBytes: rate.totalBytes,
     connectedNs,

@@ -70,6 +70,7 @@ export class IncomingMigration implements StreamSink {
   /** Takes bytes of the main channel, or nothing after `fail`. @throws MigrationError that ends the migration */
   push(input: Uint8Array, start: number, end: number): void {
     if (this.#hasFailed) return;
+    this.#placer?.readAt(this.#effects.nowNs());
     this.#decoder.push(input, start, end);
   }
 
@@ -91,7 +92,7 @@ export class IncomingMigration implements StreamSink {
   /** Takes bytes of the preempt channel, page records only, until all has come. @throws MigrationError */
   pushPreempt(input: Uint8Array, start: number, end: number): void {
     if (this.#hasFailed || this.isComplete) return;
-    this.#preempt!.push(input, start, end);
+    this.#preempt!.push(input, start, end, this.#effects.nowNs());
     this.#finishIfAllHasCome();
   }
 

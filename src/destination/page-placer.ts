@@ -37,10 +37,17 @@ export class PagePlacer {
   /** Whether bytes of the target page begun last are still to come. */
   #isBodyOpen = false;
   #open: OpenPage | undefined;
+  /** When the bytes that are being decoded were read from the channel; 0 if nobody said. */
+  #readNs = 0;
 
   constructor(tally: RamTally, options: PlacerOptions) {
     this.#tally = tally;
     this.#options = options;
+  }
+
+  /** The bytes that follow were read from the channel at this time. */
+  readAt(nowNs: number): void {
+    this.#readNs = nowNs;
   }
 
   /** @throws MemoryMapError `unknown-block` */
@@ -194,7 +201,11 @@ export class PagePlacer {
     const isRequested = block.ram.pageState(hostPage) === PAGE_STATE.REQUESTED;
     if (isRequested) {
       const placedNs = this.#options.nowNs();
-      this.#options.board.placed(block.index, hostPage, { firstByteNs: firstByteNs || placedNs, placedNs });
+      this.#options.board.placed(block.index, hostPage, {
+        firstByteNs: firstByteNs || placedNs,
+        lastBytesNs: this.#readNs || placedNs,
+        placedNs,
+      });
     }
     block.ram.origins?.note(hostPage, isRequested ? PAGE_ORIGIN.REQUESTED : PAGE_ORIGIN.PUSHED);
     block.publish(hostPage, true);

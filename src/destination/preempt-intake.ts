@@ -90,9 +90,10 @@ export class PreemptIntake {
     });
   }
 
-  /** Takes bytes; what follows EOS is nothing. @throws MigrationError with the offset in this channel */
-  push(input: Uint8Array, start: number, end: number): void {
+  /** Takes bytes that were read at a time; what follows EOS is nothing. @throws MigrationError with the offset in this channel */
+  push(input: Uint8Array, start: number, end: number, nowNs: number): void {
     if (this.#hasEnded) return;
+    this.#placer?.readAt(nowNs);
     try {
       if (this.#tally?.isPostcopy !== true || this.#news !== undefined) {
         throw new StateError('preempt-before-listen', 'expected no page before LISTEN, found one', {

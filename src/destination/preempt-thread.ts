@@ -76,7 +76,7 @@ const owner = new SocketOwner(port, {
     marks[MARK.BYTES]! += end - start;
     marks[MARK.LAST_NS] = monotonicNs();
     if (!takeRam()) return true; // too early, which the other thread says
-    turn((taking) => taking.push(input, start, end));
+    turn((taking) => taking.push(input, start, end, marks[MARK.LAST_NS]!));
     return false;
   },
   end(channel) {

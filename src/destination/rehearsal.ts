@@ -66,7 +66,7 @@ export async function rehearsePreempt(isOver: () => boolean): Promise<void> {
     intake.begin(tally, new PagePlacer(tally, { profile: 'strict', board, nowNs: monotonicNs }));
     for (const [page, record] of records.entries()) {
       tally.blocks[0]!.ram.claim(page);
-      intake.push(record, 0, record.length);
+      intake.push(record, 0, record.length, monotonicNs());
       if (page % PAGES_PER_TURN > 0) continue;
       if (isOver()) return;
       await nextTurn();

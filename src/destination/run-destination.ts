@@ -11,6 +11,7 @@ import type { FaultRecord } from '../telemetry/fault-record.ts';
 import { type PushResult, pushResult } from '../telemetry/push-result.ts';
 import type { MigrationResult, MigrationStatus } from '../telemetry/result.ts';
 import { RUN_FIGURE, SharedFigures } from '../telemetry/shared-figures.ts';
+import { causesThatTook, splitStall } from '../telemetry/stall-causes.ts';
 import { summariseStalls } from '../telemetry/stalls.ts';
 import { GuestHost } from './guest-host.ts';
 import type {
@@ -293,7 +294,7 @@ export class Destination {
       ...(report.collapses === undefined ? {} : { collapses: report.collapses }),
       ...(report.pagesOverTime === undefined ? {} : { pagesOverTime: report.pagesOverTime }),
       ...this.#touchResult(),
-      ...(this.#options.keepsFaults ? { faults: finish.faults } : {}),
+      ...(this.#options.keepsFaults ? { faults: finish.faults.map(withOwnCauses), pongs: report.pongs } : {}),
       machinery,
       wire: {
         bytesPerSecond: report.bytesPerSecond,
@@ -313,6 +314,11 @@ export class Destination {
             },
     };
   }
+}
+
+/** A fault and what this end can tell that it waited for. */
+function withOwnCauses(fault: FaultRecord): FaultRecord {
+  return { ...fault, causesNs: causesThatTook(splitStall(fault).causesNs) };
 }
 
 /** How the guest ended, and the proof of its RAM. */

@@ -5,6 +5,7 @@ import type { SharedVcpuControl } from '../machine/vcpu-control.ts';
 import type { Profile } from '../protocol/profile.ts';
 import type { RecordLine } from '../protocol/record-lines.ts';
 import type { PassEstimate } from '../telemetry/expected-downtime.ts';
+import type { PingRecord } from '../telemetry/request-record.ts';
 import type { RoundTrips } from '../telemetry/round-trips.ts';
 import type { LinkFigures } from '../transport/link.ts';
 import type { LinkSpec } from '../transport/link-spec.ts';
@@ -15,6 +16,7 @@ import type { OutgoingOptions } from './outgoing.ts';
 import type { OutgoingState } from './outgoing-states.ts';
 import type { OutgoingCounters } from './outgoing-stream.ts';
 import type { PushCounts } from './push/push-phase.ts';
+import type { RequestLogData } from './request-log.ts';
 
 /** The devices that leave with the guest: those of a guest of ours, read when its vCPUs have stopped, or recorded ones. */
 export type DevicesToSend =
@@ -64,6 +66,9 @@ export interface OutgoingReport {
   readonly passes: readonly PassEstimate[];
   /** Undefined without postcopy. */
   readonly push: PushCounts | undefined;
+  readonly requests: RequestLogData;
+  /** Those with the shortest round trips. */
+  readonly pings: readonly PingRecord[];
   /** Begin of each phase in monotonic ns. */
   readonly phaseStartsNs: readonly (readonly [string, number])[];
   readonly endNs: number;

@@ -238,7 +238,7 @@ async function perform(
     const limit =
       step.class === 'precopy' ? limits.precopy : step.class === 'background' ? limits.background : undefined;
     const pauseMs = limit?.pauseMs(step.lengthBytes, performance.now()) ?? 0;
-    if (pauseMs > 0) await pauseUnlessRequested(pauseMs);
+    if (pauseMs > 0) await pauseForLimit(pauseMs);
     await write(step);
     rate.add(step.lengthBytes + bytesAnswered(), monotonicNs());
   }
@@ -262,6 +262,13 @@ function bytesAnswered(): number {
   const bytes = answering.bytes - countedAnswered;
   countedAnswered += bytes;
   return bytes;
+}
+
+/** The pause is no part of what was to be done meanwhile: a request that comes waits for the limit. */
+async function pauseForLimit(pauseMs: number): Promise<void> {
+  migration.requests.beginPause(monotonicNs());
+  await pauseUnlessRequested(pauseMs);
+  migration.requests.endPause(monotonicNs());
 }
 
 /** Sends nothing for a while; a request ends the pause, because it is urgent. */
@@ -363,6 +370,8 @@ function report(error: unknown): OutgoingReport {
     counters: migration.counters,
     passes: migration.passes,
     push: migration.pushCounts,
+    requests: migration.requests.data,
+    pings: migration.pings.shortest,
     phaseStartsNs: [...migration.phaseStartsNs],
     endNs: monotonicNs(),
     guestStoppedNs,

@@ -8,6 +8,7 @@ import { encodeEos, TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import type { ReturnPathRecord } from '../protocol/return-path-decoder.ts';
 import { type ConfigurationSubsection, encodeSection } from '../protocol/sections.ts';
 import { DowntimeEstimator, type PassEstimate } from '../telemetry/expected-downtime.ts';
+import { REQUEST_LOG_LIMIT } from '../telemetry/request-record.ts';
 import { type DeviceSection, describeDevices, encodeDevices } from './device-sections.ts';
 import { DirtyHistory } from './dirty-history.ts';
 import { discardCommands, roundToPlacementPages } from './dirty-rounding.ts';
@@ -18,9 +19,12 @@ import { type OutgoingCounters, OutgoingStream, type Steps, zeroCounters } from 
 import { PageClaims } from './page-claims.ts';
 import { appendDirtyPages } from './page-feed.ts';
 import { PageOrder, type PlacedBlock } from './page-order.ts';
+import { PingLog } from './ping-log.ts';
 import { sendPages } from './postcopy-pages.ts';
+import type { DirtyLine } from './push/dirty-line.ts';
 import { type PushCounts, type PushOptions, PushPhase } from './push/push-phase.ts';
 import { ANSWERED_PAGE_BYTES, type AnsweredCounts } from './request-answers.ts';
+import { RequestLog } from './request-log.ts';
 import { ReturnPathIntake } from './return-path-intake.ts';
 import {
   encodeAdvise,
@@ -58,6 +62,8 @@ export interface OutgoingOptions {
   readonly breaksHugePages: boolean;
   /** How many background bytes may be under way. */
   readonly flight: FlightLimit;
+  /** Whether to note what each request waits for. */
+  readonly logsRequests?: boolean;
 }
 
 /** An outgoing migration. Drive `run`, and give it the return path's records. */
@@ -70,6 +76,9 @@ export class OutgoingMigration {
   devices: readonly DeviceSection[] = [];
   /** Set by a driver that has a thread to answer requests on the preempt channel: what that has sent so far. */
   answered: AnsweredCounts | undefined;
+  /** Requests, and what they waited for. */
+  readonly requests: RequestLog;
+  readonly pings = new PingLog();
   readonly #ram: RamImage;
   readonly #options: OutgoingOptions;
   readonly #stream = new OutgoingStream('main', zeroCounters());
@@ -99,6 +108,7 @@ export class OutgoingMigration {
     this.#options = options;
     this.#push = new PushPhase(options.push ?? { strategy: 'forward' });
     this.#flight = new FlightWindow(options.flight);
+    this.requests = new RequestLog(options.logsRequests === true ? REQUEST_LOG_LIMIT : 0);
     if (options.preempt !== 'none')
       this.#preemptStream = new OutgoingStream('preempt', this.#stream.counters);
   }
@@ -204,6 +214,7 @@ export class OutgoingMigration {
   onReturnPath(record: ReturnPathRecord, nowNs: number): void {
     this.#nowNs = nowNs;
     this.#returnPath.take(record);
+    if (record.name === 'PONG') this.pings.answered(record.value, nowNs);
     const isFirstPong = record.name === 'PONG' && this.#order === undefined && this.#firstPingNs > 0;
     if (isFirstPong) this.#flight.onRoundTrip(nowNs - this.#firstPingNs);
   }
@@ -232,7 +243,7 @@ export class OutgoingMigration {
         },
       );
     }
-    this.#order.request(block, start, lengthBytes);
+    this.#order.request(block, start, lengthBytes, this.#nowNs);
   }
 
   /**
@@ -364,7 +375,9 @@ export class OutgoingMigration {
     yield* stream.send(this.#ping(PING.BEFORE_PACKAGE));
     // Requests may come as soon as LISTEN has arrived, which is the first thing in the package.
     const claims = this.#claimsOf(blocks);
-    const order = new PageOrder(blocks, (line) => this.#push.strategyFor(line, this.#history), claims);
+    const { requests, pings } = this;
+    const strategy = (line: DirtyLine) => this.#push.strategyFor(line, this.#history);
+    const order = new PageOrder(blocks, strategy, { claims, log: requests });
     order.isPushPaused = this.#isPushPaused;
     this.#order = order;
     if (claims !== undefined) {
@@ -381,7 +394,8 @@ export class OutgoingMigration {
     // What another thread does not answer is under way here, or no page to be sent.
     const preemptHere = claims === undefined ? preemptStream : undefined;
     const channels = { main: stream, preempt: preemptHere, breaksHugePages };
-    yield* sendPages({ ...channels, order, flight: this.#flight, push: this.#push, backgroundBatchBytes });
+    const [flight, push] = [this.#flight, this.#push];
+    yield* sendPages({ ...channels, order, flight, push, requests, pings, backgroundBatchBytes });
     if (claims !== undefined) yield* stream.perform({ do: 'end-answers' });
     yield* stream.write(encodeSection('SECTION_END', { sectionId: RAM_SECTION_ID }));
     yield* stream.write(ramPayloadEnd());
@@ -414,6 +428,7 @@ export class OutgoingMigration {
 
   #ping(value: number): Uint8Array {
     this.#returnPath.expectPong(value);
+    this.pings.sent(value, this.#stream.nowNs);
     return encodeCommand('PING', { value });
   }
 

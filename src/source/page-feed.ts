@@ -1,5 +1,6 @@
 // Fills batches with dirty pages: the hot path of a source.
 import type { RamBlock } from '../machine/ram-block.ts';
+import type { SourceWait } from '../telemetry/request-record.ts';
 import type { OutgoingStream, SendClass } from './outgoing-stream.ts';
 import type { PageOrder, PageUnit } from './page-order.ts';
 
@@ -23,6 +24,8 @@ export function appendDirtyPages(stream: OutgoingStream, block: RamBlock, fromPa
 export interface FilledBatch {
   readonly stream: OutgoingStream;
   readonly class: SendClass;
+  /** What a request waits for that comes while it is written. */
+  readonly wait: SourceWait;
 }
 
 /** The channels that pages go to. */
@@ -75,7 +78,7 @@ export class PageFeed {
       this.#onPreempt = undefined;
       stream.counters.requestedPages += underWay.unit.pageCount;
     }
-    return { stream, class: 'requested' };
+    return { stream, class: 'requested', wait: 'behindRequests' };
   }
 
   /** The next requested page; one that is under way on main already is finished there (rule S42). */
@@ -85,6 +88,7 @@ export class PageFeed {
     const main = this.#onMain?.unit;
     if (main?.block === unit.block && main.firstPage === unit.firstPage) {
       this.#isMainUrgent = true;
+      this.#order.lastWasUnderWay();
       return undefined;
     }
     return { unit, nextPage: unit.firstPage };
@@ -92,20 +96,32 @@ export class PageFeed {
 
   #fillMain(): FilledBatch | undefined {
     const { main } = this.#channels;
+    let isPartial = this.#onMain !== undefined;
     for (let underWay = this.#onMain ?? this.#beginOnMain(); underWay; underWay = this.#beginOnMain()) {
       const { pageCount } = underWay.unit;
       const isRequested = underWay.unit.isRequested || this.#isMainUrgent;
       // What a request has to wait for, since a page is not split, is as urgent as itself.
       const sendClass = isRequested || this.#order.hasRequests ? 'requested' : 'background';
-      if (!append(main, underWay)) return { stream: main, class: sendClass };
+      const isWhole = append(main, underWay);
+      isPartial ||= !isWhole;
+      const wait = isRequested ? 'behindRequests' : this.#backgroundWait(isPartial);
+      if (!isWhole) return { stream: main, class: sendClass, wait };
       this.#onMain = undefined;
       this.#isMainUrgent = false;
       if (isRequested) main.counters.requestedPages += pageCount;
       else main.counters.backgroundPages += pageCount;
       // A vCPU waits for it, and a batch that already holds some of it must not wait for more.
-      if (isRequested || this.#order.hasRequests || main.isFull) return { stream: main, class: sendClass };
+      if (isRequested || this.#order.hasRequests || main.isFull)
+        return { stream: main, class: sendClass, wait };
     }
     return undefined;
+  }
+
+  /** A page that takes several batches has to be finished first, unless a request interrupts it. */
+  #backgroundWait(isPartial: boolean): SourceWait {
+    const { preempt, breaksHugePages } = this.#channels;
+    const isSplit = preempt !== undefined && breaksHugePages;
+    return isPartial && !isSplit ? 'behindPage' : 'behindBackground';
   }
 
   #beginOnMain(): UnitUnderWay | undefined {

@@ -8,6 +8,7 @@ import { DirtyLine } from './push/dirty-line.ts';
 import { ForwardPush } from './push/forward.ts';
 import type { PushStrategy } from './push/push-strategy.ts';
 import { SequentialPush } from './push/sequential.ts';
+import { RequestLog } from './request-log.ts';
 
 export type { PageUnit, PlacedBlock } from './page-unit.ts';
 
@@ -24,6 +25,16 @@ interface PageRequest {
   readonly endPage: number;
   /** Whether any of it was sent for it. */
   isServed: boolean;
+  /** Its row in the log. */
+  readonly row: number;
+}
+
+/** Who else has a say, and who is told. */
+export interface OrderWatchers {
+  /** Of a migration of which another thread answers requests. */
+  readonly claims?: PageClaims | undefined;
+  /** Notes the requests. */
+  readonly log?: RequestLog;
 }
 
 /** The order of pages after the switchover. What is dirty is to be sent; sending makes it clean. */
@@ -40,18 +51,17 @@ export class PageOrder {
   #push: PushStrategy;
   #lastNamed: PlacedBlock | undefined;
   readonly #claims: PageClaims | undefined;
+  readonly #log: RequestLog;
 
-  /**
-   * `beginPush` gives the strategy of what is sent unasked; `forward` without. `claims` are those of a migration of
-   * which another thread answers requests.
-   */
+  /** `beginPush` gives the strategy of what is sent unasked; `forward` without. */
   constructor(
     blocks: readonly PlacedBlock[],
     beginPush: (line: DirtyLine) => PushStrategy = (line) => new ForwardPush(line),
-    claims?: PageClaims,
+    { claims, log = new RequestLog(0) }: OrderWatchers = {},
   ) {
     this.#blocks = blocks;
     this.#claims = claims;
+    this.#log = log;
     this.#line = new DirtyLine(blocks);
     this.#push = beginPush(this.#line);
   }
@@ -67,12 +77,12 @@ export class PageOrder {
   }
 
   /**
-   * Queues a request. `name` is undefined in REQ_PAGES, which means the block last named.
+   * Queues a request that has come at a time. `name` is undefined in REQ_PAGES, which means the block last named.
    *
    * @throws MemoryMapError `request-unaligned` (S22), `unknown-block` (S24) or `request-overrun` (S25), ProtocolError
    * `no-block-named` (S23), LimitError `too-many-requests`
    */
-  request(name: string | undefined, start: number, lengthBytes: number): void {
+  request(name: string | undefined, start: number, lengthBytes: number, nowNs = 0): void {
     this.requestCount += 1;
     const where = `request of ${hex(lengthBytes)} bytes at ${hex(start)}`;
     if (start % TARGET_PAGE_BYTES !== 0 || lengthBytes % TARGET_PAGE_BYTES !== 0) {
@@ -116,7 +126,8 @@ export class PageOrder {
       this.#push.requested(this.#line.positionOf(block, nextPage), true);
       return;
     }
-    this.#requests.push({ block, nextPage, endPage, isServed: false });
+    const row = this.#log.arrived(this.#blocks.indexOf(block), start, this.#requests.length, nowNs);
+    this.#requests.push({ block, nextPage, endPage, isServed: false, row });
   }
 
   /** From now on all that nobody asks for is pushed from the first page to the last, whatever the strategy was. */
@@ -144,12 +155,18 @@ export class PageOrder {
       }
       const unit = unitOf(block, page, true);
       request.nextPage = unit.firstPage + unit.pageCount;
+      if (!request.isServed) this.#log.taken(request.row);
       request.isServed = true;
       if (!this.#claim(unit)) continue;
       this.#push.requested(this.#line.positionOf(block, page), true);
       return unit;
     }
     return undefined;
+  }
+
+  /** The requested page that was next is under way already, unasked. */
+  lastWasUnderWay(): void {
+    this.#log.lastWasUnderWay();
   }
 
   /** The next one of the background, in the order of the push strategy. */

@@ -4,7 +4,9 @@ import type { FlightWindow } from './flight-window.ts';
 import type { OutgoingStream, SendClass, Steps } from './outgoing-stream.ts';
 import { type FeedChannels, PageFeed } from './page-feed.ts';
 import type { PageOrder } from './page-order.ts';
+import type { PingLog } from './ping-log.ts';
 import type { PushPhase } from './push/push-phase.ts';
+import type { RequestLog } from './request-log.ts';
 
 /** With a preempt channel a request is looked for after so many bytes of background: 64 KiB are 30 us of a fast loopback. */
 const PREEMPTIBLE_BATCH_BYTES = 64 * 1024;
@@ -18,6 +20,9 @@ export interface PostcopyPages extends FeedChannels {
   readonly order: PageOrder;
   readonly flight: FlightWindow;
   readonly push: PushPhase;
+  /** Told what the source is doing, and when. */
+  readonly requests: RequestLog;
+  readonly pings: PingLog;
   /** Background pages leave in batches of at most about so many bytes. */
   readonly backgroundBatchBytes: number | undefined;
 }
@@ -27,6 +32,8 @@ export function* sendPages({
   order,
   flight,
   push,
+  requests,
+  pings,
   backgroundBatchBytes = Number.POSITIVE_INFINITY,
   ...channels
 }: PostcopyPages): Steps {
@@ -38,12 +45,16 @@ export function* sendPages({
   yield* main.beginRamPayload('SECTION_PART', 'background');
   let aliveNs = main.nowNs;
   for (;;) {
-    if (!mayGoOn()) yield* main.perform({ do: 'await-return-path', what: 'PONG', isHere: mayGoOn });
+    if (!mayGoOn()) {
+      requests.begin('behindLimit', main.nowNs);
+      yield* main.perform({ do: 'await-return-path', what: 'PONG', isHere: mayGoOn });
+    }
     main.batchBytes = Math.min(batchLimit, flight.batchBytes);
     const beforeNs = Math.max(main.nowNs, preempt?.nowNs ?? 0);
+    requests.begin('source', beforeNs);
     const filled = feed.fill();
     if (filled === undefined && order.isPushPaused && order.hasDirty) {
-      aliveNs = yield* stayPaused(main, flight, aliveNs);
+      aliveNs = yield* stayPaused(main, flight, pings, aliveNs);
       continue;
     }
     if (filled === undefined) {
@@ -52,8 +63,9 @@ export function* sendPages({
     }
     if (filled.stream === main) {
       flight.onSent(main.pendingBytes);
-      if (flight.isPingDue) yield* pingAmongPages(main, flight, filled.class);
+      if (flight.isPingDue) yield* pingAmongPages(main, flight, filled.class, pings);
     }
+    requests.begin(filled.wait, beforeNs);
     yield* filled.stream.flush(filled.class);
     push.countBatch(filled.class, beforeNs, filled.stream.nowNs);
   }
@@ -64,17 +76,29 @@ export function* sendPages({
  * The push is paused: waits a moment for a request. A destination takes silence for a broken link, so a PING tells it now
  * and then that we are there; returns when it was told last.
  */
-function* stayPaused(main: OutgoingStream, flight: FlightWindow, aliveNs: number): Steps<number> {
+function* stayPaused(
+  main: OutgoingStream,
+  flight: FlightWindow,
+  pings: PingLog,
+  aliveNs: number,
+): Steps<number> {
   yield* main.perform({ do: 'await-request', forNs: PAUSE_LOOK_NS });
   if (main.nowNs - aliveNs < KEEP_ALIVE_NS) return aliveNs;
-  yield* pingAmongPages(main, flight, 'control');
+  yield* pingAmongPages(main, flight, 'control', pings);
   yield* main.flush('control');
   return main.nowNs;
 }
 
 /** A PING stands between two sections, be it within a host page (rule D78); it leaves with the batch. */
-function* pingAmongPages(main: OutgoingStream, flight: FlightWindow, sendClass: SendClass): Steps {
+function* pingAmongPages(
+  main: OutgoingStream,
+  flight: FlightWindow,
+  sendClass: SendClass,
+  pings: PingLog,
+): Steps {
+  const value = flight.ping(main.nowNs);
+  pings.sent(value, main.nowNs);
   yield* main.endRamPayload(sendClass);
-  yield* main.write(encodeCommand('PING', { value: flight.ping(main.nowNs) }), sendClass);
+  yield* main.write(encodeCommand('PING', { value }), sendClass);
   yield* main.beginRamPayload('SECTION_PART', sendClass);
 }

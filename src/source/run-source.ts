@@ -22,6 +22,7 @@ import type {
   ToMain,
   ToOutgoingThread,
 } from './outgoing-messages.ts';
+import { requestRecords } from './request-log.ts';
 
 /** How to migrate a guest. */
 export interface SourceOptions {
@@ -226,6 +227,7 @@ export class Source {
       times: { totalNs: Object.values(phases).reduce((sum, ns) => sum + ns, 0), downtimeNs: null, phases },
       passes: report.passes,
       push: pushResult(report.push),
+      ...this.#requestsResult(report),
       stalls: null,
       machinery: null,
       wire: {
@@ -247,6 +249,14 @@ export class Source {
       },
     };
   }
+
+  #requestsResult({ requests, pings }: OutgoingReport): Pick<MigrationResult, 'requests'> {
+    if (this.#options.outgoing.logsRequests !== true) return {};
+    const names = this.#guest.image.blocks.map(({ name }) => name);
+    const entries = requestRecords(requests, names);
+    return { requests: { entries, droppedCount: requests.droppedCount, pings } };
+  }
+
   #verdict(
     { hasGivenGuestAway, state }: OutgoingReport,
     stayed: StayedGuest | undefined,

@@ -4,7 +4,7 @@ import type { FaultRecord } from './fault-record.ts';
 import { FaultRing } from './fault-ring.ts';
 
 /** A fault as its vCPU logs it: the block by index, the vCPU known from the log. Times are monotonic ns. */
-export interface FaultEntry extends Omit<FaultRecord, 'block' | 'vcpu'> {
+export interface FaultEntry extends Omit<FaultRecord, 'block' | 'vcpu' | 'causesNs'> {
   /** Index of the RAM block in the table of names given to `toRecords`. */
   readonly blockIndex: number;
 }
@@ -16,7 +16,7 @@ export interface FaultLogData {
   readonly columns: Float64Array<ArrayBuffer>;
 }
 
-const COLUMN_COUNT = 8;
+const COLUMN_COUNT = 9;
 const INITIAL_ENTRY_COUNT = 256;
 
 /** The ring of a log, on memory of its own or on that of another thread. */
@@ -24,7 +24,7 @@ export function faultRing(shared?: SharedArrayBuffer): FaultRing {
   return new FaultRing(COLUMN_COUNT, shared);
 }
 
-/** Growing log of the faults of one vCPU. 64 bytes a fault; it doubles when full, so that a fault rarely pays for it. */
+/** Growing log of the faults of one vCPU. 72 bytes a fault; it doubles when full, so that a fault rarely pays for it. */
 export class FaultLog {
   readonly vcpu: number;
   #columns: Float64Array<ArrayBuffer>;
@@ -59,6 +59,7 @@ export class FaultLog {
     columns[at++] = entry.faultNs;
     columns[at++] = entry.requestedNs;
     columns[at++] = entry.firstByteNs;
+    columns[at++] = entry.lastBytesNs;
     columns[at++] = entry.placedNs;
     columns[at++] = entry.resumedNs;
     this.#ring?.append(columns, this.#count * COLUMN_COUNT);
@@ -99,8 +100,9 @@ export class FaultLog {
         faultNs: columns[at + 3]!,
         requestedNs: columns[at + 4]!,
         firstByteNs: columns[at + 5]!,
-        placedNs: columns[at + 6]!,
-        resumedNs: columns[at + 7]!,
+        lastBytesNs: columns[at + 6]!,
+        placedNs: columns[at + 7]!,
+        resumedNs: columns[at + 8]!,
       });
     }
     return records;

@@ -1,5 +1,6 @@
 // One fault of one vCPU with the time of each hop, and the check that such a record makes sense.
 import { GuestError } from '../errors.ts';
+import type { CausesNs } from './stall-causes.ts';
 
 /** One fault of one vCPU. All times are monotonic ns of the same clock (`monotonicNs`). */
 export interface FaultRecord {
@@ -17,10 +18,14 @@ export interface FaultRecord {
   readonly requestedNs: number;
   /** When the first byte of the page was seen. Before `faultNs` if the page was already in flight when it was touched. */
   readonly firstByteNs: number;
+  /** When the last of its bytes were read from the channel, to be decoded. May be before `firstByteNs`, at which they were. */
+  readonly lastBytesNs: number;
   /** When the page was marked present. */
   readonly placedNs: number;
   /** When the vCPU ran again. */
   readonly resumedNs: number;
+  /** What the vCPU waited for, where that was asked for; a cause that is not named took no time. */
+  readonly causesNs?: Partial<CausesNs>;
 }
 
 /**
@@ -33,18 +38,19 @@ export interface FaultRecord {
  * @throws GuestError `fault-times-disordered` otherwise; such a record is our own bug.
  */
 export function checkFaultRecord(fault: FaultRecord): void {
-  const { faultNs, requestedNs, firstByteNs, placedNs, resumedNs } = fault;
+  const { faultNs, requestedNs, firstByteNs, lastBytesNs, placedNs, resumedNs } = fault;
   // Written so that a NaN fails as well.
   const ordered =
     faultNs <= placedNs &&
     placedNs <= resumedNs &&
     firstByteNs <= placedNs &&
+    lastBytesNs <= placedNs &&
     (requestedNs === 0 || (faultNs <= requestedNs && requestedNs <= resumedNs));
   if (ordered) return;
   throw new GuestError(
     'fault-times-disordered',
-    `expected fault <= placed <= resumed, first byte <= placed and fault <= requested <= resumed; found fault ${faultNs}, ` +
-      `requested ${requestedNs}, first byte ${firstByteNs}, placed ${placedNs}, resumed ${resumedNs} ns ` +
+    `expected fault <= placed <= resumed, first byte and last bytes <= placed and fault <= requested <= resumed; found fault ${faultNs}, ` +
+      `requested ${requestedNs}, first byte ${firstByteNs}, last bytes ${lastBytesNs}, placed ${placedNs}, resumed ${resumedNs} ns ` +
       `at vCPU ${fault.vcpu}, block ${fault.block}, host page ${fault.hostPage}`,
   );
 }

@@ -5,6 +5,7 @@ import type { PassEstimate } from './expected-downtime.ts';
 import type { LinkResult } from './link-result.ts';
 import type { PagesOverTime } from './pages-over-time.ts';
 import type { PushResult } from './push-result.ts';
+import type { PongRecord, RequestsResult } from './request-record.ts';
 import type { FaultRecord, StallSummary } from './stalls.ts';
 
 /** How a migration ended. Success without `guestVerified` is not success. */
@@ -152,6 +153,10 @@ export interface MigrationResult {
   readonly touch?: TouchResult;
   /** Each fault, in order of time, where they were asked for. */
   readonly faults?: readonly FaultRecord[];
+  /** When the first PINGs were answered, beside the faults: by them the source's clock is aligned. */
+  readonly pongs?: readonly PongRecord[];
+  /** Only of a source, where they were asked for. */
+  readonly requests?: RequestsResult;
   /** `null` if it was not calibrated. */
   readonly machinery: Calibration | null;
   readonly wire: WireResult;

@@ -4,6 +4,7 @@ import { overlappedBlocktimeNs } from './blocktime.ts';
 import { checkFaultRecord, type FaultRecord } from './fault-record.ts';
 import { LATENCY_BUCKET_COUNT, latencyBucket } from './latency-buckets.ts';
 import { nearestRank } from './percentile.ts';
+import { causesSeenHere, type StallCauses } from './stall-causes.ts';
 
 export type { FaultRecord } from './fault-record.ts';
 
@@ -74,6 +75,8 @@ export interface StallSummary {
   /** One for each block and page size that faulted, in order of first appearance. */
   readonly perBlock: readonly BlockStalls[];
   readonly hops: StallHops;
+  /** What the vCPUs waited for. */
+  readonly causes: StallCauses;
 }
 
 /** What a summary needs to know beside the faults. */
@@ -238,5 +241,6 @@ export function summariseStalls(faults: readonly FaultRecord[], options: StallOp
       summariseBlock(faults, indices, floorNs(faults[indices[0]!]!.pageBytes)),
     ),
     hops: meanHops(faults),
+    causes: causesSeenHere(faults),
   };
 }

@@ -101,7 +101,7 @@ function faultsFile(name: string, result: unknown): string {
 const USAGE_ERRORS: readonly (readonly [code: string, words: string, ...args: string[]])[] = [
   [
     'unknown-command-name',
-    "expected one of demo, source, destination, dissect, record, conform, found 'migrate'",
+    "expected one of demo, source, destination, dissect, record, watch, conform, found 'migrate'",
     'migrate',
   ],
   ['bad-option', "'--bla'", ...SOURCE, '--bla'],

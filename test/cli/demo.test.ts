@@ -96,6 +96,15 @@ function checkCompleted(t: Test, result: DemoResult, expected: Expected): void {
   t.ok(result.passes.length > 0);
   t.ok(result.stalls!.count > 0, 'vCPUs waited for pages');
   t.ok(result.stalls!.requests > 0);
+  const { causes, totalNs } = result.stalls!;
+  t.equal(
+    Object.values(causes.totalsNs).reduce((sum, ns) => sum + ns, 0),
+    totalNs,
+    'the causes of all stalls add up to them',
+  );
+  t.equal(causes.clock?.isOneClock, true, 'as the shortest round trip says too');
+  t.match(causes, { clippedCount: 0, totalsNs: { untold: 0 } });
+  t.equal(causes.totalsNs.restOfPage > 0, placementPage > 4 * KIB, 'only a large page has a rest');
   const ofRam = result.stalls!.perBlock.find(({ block }) => block === 'pc.ram');
   t.equal(ofRam?.pageBytes, placementPage);
   t.ok(result.guest!.vcpus.length === 2 && result.guest!.vcpus.every(({ count }) => count > 0));

@@ -22,7 +22,7 @@ function bits(count: number, ...set: number[]): SharedArrayBuffer {
 }
 
 function fault(block: string, hostPage: number, faultNs: number, firstByteNs: number): FaultRecord {
-  const times = { faultNs, requestedNs: 0, firstByteNs, placedNs: 1000, resumedNs: 1001 };
+  const times = { faultNs, requestedNs: 0, firstByteNs, lastBytesNs: 1000, placedNs: 1000, resumedNs: 1001 };
   return { block, hostPage, pageBytes: 16 * K, vcpu: 0, ...times };
 }
 

@@ -46,7 +46,11 @@ function rig(order: TouchOrder, seed: number) {
   const place = (index: number): void => {
     const block = index < PAGE_COUNTS[0] ? 0 : 1;
     const hostPage = index - (block === 0 ? 0 : PAGE_COUNTS[0]);
-    board.placed(block, hostPage, { firstByteNs: monotonicNs(), placedNs: monotonicNs() });
+    board.placed(block, hostPage, {
+      firstByteNs: monotonicNs(),
+      lastBytesNs: monotonicNs(),
+      placedNs: monotonicNs(),
+    });
     ram.blocks[block]!.publish(hostPage);
   };
   /** The page that it asks for next, counted over both blocks. */

@@ -21,8 +21,8 @@ const claims = new PageClaims([block], data.claims);
 const pageCount = block.ram.targetPageCount;
 const taken = new Uint8Array(pageCount);
 Atomics.add(data.gate, 0, 1);
-Atomics.notify(data.gate, 0);
-while (Atomics.load(data.gate, 0) < THREADS) Atomics.wait(data.gate, 0, 1);
+// Without sleeping: who was woken would come when the other has done half of it.
+while (Atomics.load(data.gate, 0) < THREADS);
 for (let index = 0; index < pageCount; index += 1) {
   const page = data.claimant === CLAIMANT.MAIN ? index : pageCount - 1 - index;
   if (claims.take(unitOf(block, page, false), data.claimant)) taken[page] = 1;

@@ -10,6 +10,7 @@ const entry = (n: number): FaultEntry => ({
   faultNs: 2 ** 52 + n,
   requestedNs: n * 3,
   firstByteNs: n * 5,
+  lastBytesNs: n * 6,
   placedNs: n * 7,
   resumedNs: n * 11,
 });

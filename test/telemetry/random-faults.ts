@@ -11,6 +11,7 @@ const faultShape = fc.record({
   toPlace: gap,
   toResume: gap,
   firstByteBefore: gap,
+  lastBytesBefore: gap,
   hostPage: fc.integer({ min: 0, max: 5 }),
   block: fc.constantFrom('pc.ram', 'vga.vram'),
 });
@@ -34,6 +35,7 @@ export const randomFaults = fc
           faultNs,
           requestedNs: shape.asks ? Math.min(faultNs + shape.toRequest, resumedNs) : 0,
           firstByteNs: placedNs - shape.firstByteBefore,
+          lastBytesNs: placedNs - shape.lastBytesBefore,
           placedNs,
           resumedNs,
         });

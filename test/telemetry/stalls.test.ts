@@ -1,6 +1,7 @@
 // The summary of the stalls: hand-computed, against naive figures, and its refusal of faults that cannot be.
 import fc from 'fast-check';
 import t from 'tap';
+import { causesSeenHere } from '../../src/telemetry/stall-causes.ts';
 import { type FaultRecord, summariseStalls } from '../../src/telemetry/stalls.ts';
 import { randomFaults } from './random-faults.ts';
 
@@ -12,6 +13,7 @@ const GOOD: FaultRecord = {
   faultNs: 1_000_000,
   requestedNs: 1_002_000,
   firstByteNs: 1_050_000,
+  lastBytesNs: 1_055_000,
   placedNs: 1_060_000,
   resumedNs: 1_070_000,
 };
@@ -37,7 +39,9 @@ t.test('no faults: zero counts and sums, no percentiles', async (t) => {
     latencyBuckets: new Array(24).fill(0),
     perBlock: [],
     hops: { queueNs: null, firstByteNs: null, placeNs: null, resumeNs: null },
+    causes: causesSeenHere([]),
   });
+  t.match(summary.causes, { shares: null, clock: null, toldCount: 0, totalsNs: { trap: 0, untold: 0 } });
 });
 
 t.test('three faults, computed by hand', async (t) => {
@@ -52,6 +56,7 @@ t.test('three faults, computed by hand', async (t) => {
       faultNs: 2e6,
       requestedNs: 2_003_000,
       firstByteNs: 1.9e6,
+      lastBytesNs: 2_009_000,
       placedNs: 2_010_000,
       resumedNs: 2_011_000,
     },
