@@ -179,6 +179,19 @@ export function completesOrFails(): Expectation {
   };
 }
 
+/** It completes, or fails on the wire; the status is not asked, of a peer whose own threads may disagree on it. */
+export function completesOrFailsOnTheWire(): Expectation {
+  return {
+    expected: 'the migration completes, or the peer closes or says SHUT 1, whatever status it tells',
+    fault: (look) => {
+      const { run, answers } = look;
+      if (completes().fault(look) === undefined) return undefined;
+      const failed = !answers.shuts.includes(0) && (run.peerClosed || answers.shuts.length > 0);
+      return unreadable.fault(look) ?? (failed ? undefined : describeEnd(look));
+    },
+  };
+}
+
 /** Nothing more is demanded than that the migration does not pass for complete. */
 export function doesNotComplete(): Expectation {
   return {
