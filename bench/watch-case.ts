@@ -6,7 +6,7 @@ import { formatSpread, type Spread, spreadOf } from './spread.ts';
 import { formatTable } from './table.ts';
 
 const PROGRAM = new URL('../src/cli/postcopy.js', import.meta.url);
-const RAM = 'ram0=512M@4K';
+const RAM = 'ram0=1G@4K';
 /** So much a viewer may take of each. */
 const THROUGHPUT_LIMIT = 0.03;
 const STALL_LIMIT = 0.05;
@@ -21,13 +21,24 @@ type Guest = keyof typeof GUESTS;
 interface Run {
   readonly megabytesPerSecond: number;
   readonly p50Us: number | null;
+  /** Of both ends together, all their life. */
+  readonly cpuSeconds: number;
   readonly frameBytes: number;
+}
+
+/** A figure both ways. */
+interface BothWays {
+  readonly alone: Spread;
+  readonly watched: Spread;
+  /** Watched / alone, within a round. */
+  readonly ratio: Spread;
 }
 
 /** The figures of both ways. */
 export interface WatchFigures {
-  readonly throughput: { readonly alone: Spread; readonly watched: Spread; readonly ratio: Spread };
-  readonly stall: { readonly alone: Spread; readonly watched: Spread; readonly ratio: Spread };
+  readonly throughput: BothWays;
+  readonly stall: BothWays;
+  readonly cpu: BothWays;
   readonly frameBytes: Spread;
 }
 
@@ -74,6 +85,7 @@ async function runOnce(guest: Guest, isWatched: boolean): Promise<Run> {
   return {
     megabytesPerSecond: (from.bytes.wire! / activeNs) * 1e3,
     p50Us: p50Ns === null ? null : p50Ns / 1e3,
+    cpuSeconds: sent.usage!.cpuSeconds + received.usage!.cpuSeconds,
     frameBytes: readers.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
@@ -85,6 +97,7 @@ export async function watchCase(options: {
 }): Promise<WatchFigures> {
   const rates: [number, number][] = [];
   const stalls: [number, number][] = [];
+  const cpus: [number, number][] = [];
   const frameBytes: number[] = [];
   for (let round = 0; round <= options.rounds; round += 1) {
     // Who goes first takes turns too.
@@ -98,31 +111,41 @@ export async function watchCase(options: {
     const stall = (isWatched: boolean): number => runs.get(`random ${isWatched}`)!.p50Us!;
     rates.push([rate(false), rate(true)]);
     stalls.push([stall(false), stall(true)]);
+    cpus.push([runs.get('idle false')!.cpuSeconds, runs.get('idle true')!.cpuSeconds]);
     frameBytes.push(runs.get('random true')!.frameBytes);
     options.onRound(
       `watch round ${round}: ${rate(false).toFixed(0)} and ${rate(true).toFixed(0)} MB/s, p50 ${stall(false).toFixed(0)} and ${stall(true).toFixed(0)} us`,
     );
   }
-  const spreads = (pairs: readonly (readonly [number, number])[]) => ({
+  const spreads = (pairs: readonly (readonly [number, number])[]): BothWays => ({
     alone: spreadOf(pairs.map(([alone]) => alone)),
     watched: spreadOf(pairs.map(([, watched]) => watched)),
     ratio: spreadOf(pairs.map(([alone, watched]) => watched / alone)),
   });
-  return { throughput: spreads(rates), stall: spreads(stalls), frameBytes: spreadOf(frameBytes) };
+  return {
+    throughput: spreads(rates),
+    stall: spreads(stalls),
+    cpu: spreads(cpus),
+    frameBytes: spreadOf(frameBytes),
+  };
 }
 
 /** The figures as a table, and whether the goals hold. */
-export function describeWatch({ throughput, stall, frameBytes }: WatchFigures): string {
+export function describeWatch({ throughput, stall, cpu, frameBytes }: WatchFigures): string {
   const isFast = throughput.ratio.median >= 1 - THROUGHPUT_LIMIT;
   const isShort = stall.ratio.median <= 1 + STALL_LIMIT;
-  const row = (what: string, { alone, watched, ratio }: WatchFigures['stall']): string[] => {
-    return [what, formatSpread(alone), formatSpread(watched), formatSpread(ratio, 3)];
+  const row = (what: string, { alone, watched, ratio }: BothWays, digits = 0): string[] => {
+    return [what, formatSpread(alone, digits), formatSpread(watched, digits), formatSpread(ratio, 3)];
   };
   const inKib = spreadOf([frameBytes.min, frameBytes.median, frameBytes.max].map((bytes) => bytes / 1024));
   return [
     formatTable(
       ['', 'nobody watches', 'a viewer at either end', 'watched / alone'],
-      [row('push of an idle guest, MB/s', throughput), row('p50 stall of a random guest, us', stall)],
+      [
+        row('push of an idle guest, MB/s', throughput),
+        row('processor time of its two ends, s', cpu, 2),
+        row('p50 stall of a random guest, us', stall),
+      ],
     ),
     '',
     `a viewer of both ends read ${formatSpread(inKib)} KiB of frames`,

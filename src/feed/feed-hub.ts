@@ -2,7 +2,7 @@
 import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeFrame } from './feed-codec.ts';
 import { FEED_VERSION, type FeedBody, type FeedFrame, type FeedKind } from './feed-messages.ts';
-import type { PageCursor, PageMap } from './page-map.ts';
+import type { HasTime, PageCursor, PageMap } from './page-map.ts';
 
 /** Somebody who is shown the feed, in whatever way. */
 export interface Viewer {
@@ -35,6 +35,8 @@ export interface FeedRights {
 export const TICK_MS = 100;
 /** Frames about pages of one tick; what does not fit waits for the next. */
 const PAGES_BUDGET_BYTES = 256 * 1024;
+/** Looking for changed pages may take so much of a tick, and snapshots as much again: the migration needs the processor. */
+const PAGES_BUDGET_NS = 1e6;
 /** A viewer with so much untaken gets nothing until it has taken nearly all of it. */
 const SLOW_BYTES = 1024 * 1024;
 const CAUGHT_UP_BYTES = 64 * 1024;
@@ -44,6 +46,16 @@ const SETTLE_ROUNDS = 64;
 const KEPT_PASSES = 256;
 /** Kinds of which a snapshot tells the last one, in this order. */
 const LAST_OF = ['state', 'negotiation', 'vcpus', 'totals', 'rates', 'stalls', 'records', 'result'] as const;
+
+function forAMoment(): HasTime {
+  const endNs = monotonicNs() + PAGES_BUDGET_NS;
+  return () => monotonicNs() < endNs;
+}
+
+/** Of a run that stands still, which nobody holds up. */
+function atLeisure(): HasTime {
+  return () => true;
+}
 
 interface Watching {
   readonly viewer: Viewer;
@@ -129,18 +141,20 @@ export class FeedHub {
   settle(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    for (let round = 0; round < SETTLE_ROUNDS && this.#tick() > 0; round += 1);
+    for (let round = 0; round < SETTLE_ROUNDS && this.#tick(atLeisure) > 0; round += 1);
   }
 
   /** Makes the frames of a tick; returns how many of them tell of pages. */
-  #tick(): number {
+  #tick(hasTimeFor = forAMoment): number {
     const run = this.#run!;
-    const changes = run.pages?.changes(PAGES_BUDGET_BYTES) ?? [];
+    const changes = run.pages?.changes(PAGES_BUDGET_BYTES, hasTimeFor()) ?? [];
     for (const part of run.tick(monotonicNs())) this.tell(part);
     for (const body of changes) this.#broadcast({ kind: 'pages', ...body });
+    const hasTime = hasTimeFor();
     for (const watching of this.#watching) {
-      if (watching.isSlow && watching.viewer.backlogBytes < CAUGHT_UP_BYTES) this.#beginSnapshot(watching);
-      else if (!watching.isSlow) this.#goOnWithSnapshot(watching);
+      if (watching.isSlow && watching.viewer.backlogBytes < CAUGHT_UP_BYTES)
+        this.#beginSnapshot(watching, hasTime);
+      else if (!watching.isSlow) this.#goOnWithSnapshot(watching, hasTime);
     }
     return changes.length;
   }
@@ -170,7 +184,7 @@ export class FeedHub {
     this.#dropped += 1;
   }
 
-  #beginSnapshot(watching: Watching): void {
+  #beginSnapshot(watching: Watching, hasTime = forAMoment()): void {
     watching.isSlow = false;
     const { viewer, dropped } = watching;
     const hello = {
@@ -187,14 +201,14 @@ export class FeedHub {
     }
     for (const pass of this.#passes) this.#give(viewer, pass);
     watching.cursor = this.#run!.pages === undefined ? undefined : { block: 0, entry: 0 };
-    this.#goOnWithSnapshot(watching);
+    this.#goOnWithSnapshot(watching, hasTime);
   }
 
   /** Changes that are told meanwhile lie over it as well as over what was told: a piece is of the moment it is made. */
-  #goOnWithSnapshot(watching: Watching): void {
+  #goOnWithSnapshot(watching: Watching, hasTime: HasTime): void {
     const { viewer, cursor } = watching;
     if (cursor === undefined || viewer.backlogBytes > SLOW_BYTES / 2) return;
-    const bodies = this.#run!.pages!.snapshot(cursor, PAGES_BUDGET_BYTES);
+    const bodies = this.#run!.pages!.snapshot(cursor, PAGES_BUDGET_BYTES, hasTime);
     if (bodies.length === 0) watching.cursor = undefined;
     for (const body of bodies) this.#give(viewer, { kind: 'pages', ...body });
   }

@@ -2,9 +2,7 @@
 import type { PageReader } from './page-reader.ts';
 import { FEED_PAGE, RunWriter } from './page-runs.ts';
 
-/** Entries looked at in one tick: a millisecond. More are looked at in turns. */
-const SCAN_ENTRIES = 512 * 1024;
-/** Compared at once: most stretches have not changed. */
+/** Entries compared at once, most of which have not changed; the time is looked at in between. */
 const STRETCH = 4096;
 /** Runs of one frame. */
 const FRAME_BYTES = 64 * 1024;
@@ -33,6 +31,10 @@ export interface PageCursor {
   entry: number;
 }
 
+/** Whether there is time for another stretch. */
+export type HasTime = () => boolean;
+const always: HasTime = () => true;
+
 /** All pages of one end. */
 export class PageMap {
   readonly #blocks: readonly ShownBlock[];
@@ -41,14 +43,10 @@ export class PageMap {
   readonly #at: PageCursor = { block: 0, entry: 0 };
 
   constructor(readers: readonly PageReader[]) {
-    this.#blocks = readers.map((reader) => {
-      const shown = Buffer.alloc(reader.count);
-      reader.read(0, shown);
-      return { reader, shown };
-    });
-    this.#counts = this.#blocks.map(({ shown }) => {
+    this.#blocks = readers.map((reader) => ({ reader, shown: Buffer.alloc(reader.count, reader.initial) }));
+    this.#counts = readers.map(({ initial, count }) => {
       const counts = new Float64Array(CODES);
-      for (const state of shown) counts[state]! += 1;
+      counts[initial] = count;
       return counts;
     });
   }
@@ -67,17 +65,20 @@ export class PageMap {
     return this.#blocks.reduce((sum, { reader }) => sum + reader.unit * reader.count, 0);
   }
 
-  /** What has changed, in about `budgetBytes` of frames; what does not fit comes the next time. */
-  changes(budgetBytes: number): PagesBody[] {
+  /**
+   * What has changed, in about `budgetBytes` of frames and at least one stretch; what there is no room or time for
+   * comes the next time.
+   */
+  changes(budgetBytes: number, hasTime = always): PagesBody[] {
     const bodies: PagesBody[] = [];
-    const total = this.#blocks.reduce((sum, { reader }) => sum + reader.count, 0);
-    let toScan = Math.min(SCAN_ENTRIES, total);
+    let toScan = this.#blocks.reduce((sum, { reader }) => sum + reader.count, 0);
     let leftBytes = budgetBytes;
     while (toScan > 0 && leftBytes > HEAD_BYTES) {
       const block = this.#blocks[this.#at.block]!;
       const from = this.#at.entry;
       const to = Math.min(block.reader.count, from + toScan);
-      const { body, end } = this.#changesOf(this.#at.block, from, to, Math.min(FRAME_BYTES, leftBytes));
+      const limitBytes = Math.min(FRAME_BYTES, leftBytes);
+      const { body, end } = this.#changesOf(this.#at.block, from, to, limitBytes, hasTime);
       if (body !== undefined) {
         bodies.push(body);
         leftBytes -= body.states.length + HEAD_BYTES;
@@ -88,25 +89,30 @@ export class PageMap {
         this.#at.entry = 0;
         this.#at.block = (this.#at.block + 1) % this.#blocks.length;
       }
+      if (!hasTime()) break;
     }
     return bodies;
   }
 
-  /** The next piece of a snapshot, from the cursor on, in about `budgetBytes`; empty when it has all been told. */
-  snapshot(cursor: PageCursor, budgetBytes: number): PagesBody[] {
+  /**
+   * The next piece of a snapshot, from the cursor on, in about `budgetBytes` and at least one stretch; empty when it has
+   * all been told.
+   */
+  snapshot(cursor: PageCursor, budgetBytes: number, hasTime = always): PagesBody[] {
     const bodies: PagesBody[] = [];
     for (let leftBytes = budgetBytes; leftBytes > HEAD_BYTES && cursor.block < this.#blocks.length; ) {
       const { reader, shown } = this.#blocks[cursor.block]!;
       const first = cursor.entry;
       const writer = new RunWriter(Math.min(FRAME_BYTES, leftBytes));
       let end = first;
-      while (end < reader.count) {
+      do {
         const state = shown[end]!;
+        const limit = Math.min(reader.count, end + STRETCH);
         let next = end + 1;
-        while (next < reader.count && shown[next] === state) next += 1;
+        while (next < limit && shown[next] === state) next += 1;
         if (!writer.add(state, next - end)) break;
         end = next;
-      }
+      } while (end < reader.count && hasTime());
       const states = writer.take();
       if (states.length === 0) break;
       bodies.push({ block: reader.block, unit: reader.unit, first, full: true, states });
@@ -116,6 +122,7 @@ export class PageMap {
         cursor.block += 1;
         cursor.entry = 0;
       }
+      if (!hasTime()) break;
     }
     return bodies;
   }
@@ -126,6 +133,7 @@ export class PageMap {
     from: number,
     to: number,
     limitBytes: number,
+    hasTime: HasTime,
   ): { body: PagesBody | undefined; end: number } {
     const { reader, shown } = this.#blocks[index]!;
     const counts = this.#counts[index]!;
@@ -166,6 +174,7 @@ export class PageMap {
         }
       }
       at += length;
+      if (!hasTime()) break;
     }
     const states = writer.take();
     const body =

@@ -3,7 +3,7 @@ import { PAGE_ORIGIN } from '../machine/page-origins.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
 import type { RamBlock } from '../machine/ram-block.ts';
 import { TARGET_PAGE_BYTES } from '../machine/ram-memory.ts';
-import { FEED_PAGE } from './page-runs.ts';
+import { FEED_PAGE, type FeedPage } from './page-runs.ts';
 
 /** The pages of one block, for a picture of them: nobody is held up by it, so it may be a moment old. */
 export interface PageReader {
@@ -11,6 +11,8 @@ export interface PageReader {
   /** Bytes of one entry. */
   readonly unit: number;
   readonly count: number;
+  /** What all entries are before anything has happened. */
+  readonly initial: FeedPage;
   /** Writes the states of entries from `from` on to `into`, until that is full. */
   read(from: number, into: Uint8Array): void;
 }
@@ -37,6 +39,7 @@ const PRESENT_CODES: Readonly<Record<number, number>> = {
 
 /** Pages at a destination. */
 export class DestinationPages implements PageReader {
+  readonly initial = FEED_PAGE.MISSING;
   readonly block: string;
   readonly unit: number;
   readonly count: number;
@@ -87,6 +90,7 @@ export class DestinationPages implements PageReader {
 
 /** Pages at a source. */
 export class SourcePages implements PageReader {
+  readonly initial = FEED_PAGE.TO_SEND;
   readonly block: string;
   readonly unit: number;
   readonly count: number;

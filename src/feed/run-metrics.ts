@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FaultRecord } from '../telemetry/fault-record.ts';
 import { LATENCY_BUCKET_COUNT, latencyBucketStartUs } from '../telemetry/latency-buckets.ts';
 import type { FeedHub, FeedPart } from './feed-hub.ts';
-import { type FeedBody, RUN_STATES } from './feed-messages.ts';
+import { type FeedBody, type FeedKind, RUN_STATES } from './feed-messages.ts';
 
 /** Every metric, once: docs/metrics.md and the metrics themselves come from here. Each has the label `end` too. */
 export const METRICS = {
@@ -98,6 +98,11 @@ const COUNTED: readonly (readonly [keyof FeedBody<'totals'>, NameOf<'counter'>, 
   ['faults', 'postcopy_faults_total', {}],
 ];
 
+/** Whether totals are those of another run than the ones before. */
+function isAnew(totals: FeedBody<'totals'>, before: FeedBody<'totals'>): boolean {
+  return COUNTED.some(([key]) => totals[key] < before[key]);
+}
+
 /** Metrics of one end. */
 export class RunMetrics {
   readonly #registry = new Registry();
@@ -105,6 +110,8 @@ export class RunMetrics {
   readonly #gauges = new Map<string, Gauge>();
   readonly #stalls: Histogram;
   readonly #hub: FeedHub;
+  /** The last part of each kind that comes at every tick: nobody reads them as often as they come. */
+  readonly #latest = new Map<FeedKind, FeedPart>();
   #before: FeedBody<'totals'> | undefined;
   #droppedBefore = 0;
 
@@ -130,6 +137,7 @@ export class RunMetrics {
 
   /** What Prometheus reads, and its content type. */
   async print(): Promise<{ readonly text: string; readonly contentType: string }> {
+    for (const part of this.#latest.values()) this.#apply(part);
     this.#set('postcopy_feed_viewers', this.#hub.viewerCount);
     this.#count('postcopy_feed_dropped_frames_total', this.#hub.droppedFrames - this.#droppedBefore);
     this.#droppedBefore = this.#hub.droppedFrames;
@@ -137,6 +145,16 @@ export class RunMetrics {
   }
 
   #take(part: FeedPart): void {
+    if (part.kind === 'totals' || part.kind === 'rates' || part.kind === 'vcpus') {
+      const before = this.#latest.get('totals') as FeedBody<'totals'> | undefined;
+      if (part.kind === 'totals' && before !== undefined && isAnew(part, before)) this.#takeTotals(before);
+      this.#latest.set(part.kind, part);
+    } else {
+      this.#apply(part);
+    }
+  }
+
+  #apply(part: FeedPart): void {
     switch (part.kind) {
       case 'totals':
         this.#takeTotals(part);
@@ -174,10 +192,8 @@ export class RunMetrics {
 
   /** They begin anew with each run, and a counter never does. */
   #takeTotals(totals: FeedBody<'totals'>): void {
-    for (const [key, name, labels] of COUNTED) {
-      const before = this.#before?.[key] ?? 0;
-      this.#count(name, totals[key] >= before ? totals[key] - before : totals[key], labels);
-    }
+    const before = this.#before !== undefined && !isAnew(totals, this.#before) ? this.#before : undefined;
+    for (const [key, name, labels] of COUNTED) this.#count(name, totals[key] - (before?.[key] ?? 0), labels);
     this.#set('postcopy_memory_bytes', totals.totalBytes);
     this.#set('postcopy_present_bytes', totals.presentBytes);
     this.#before = totals;

@@ -17,16 +17,17 @@ const KEPT = 24;
 /** Longer lines are cut: a discard may name hundreds of ranges. */
 const LINE_LENGTH = 240;
 
-/** Pure; costs a record next to nothing until it is written. */
+/** Pure; costs a record little until it is written, and next to nothing once as many are kept as will be. */
 export class RecordLines {
   #kept: (() => RecordLine)[] = [];
   #skipped = 0;
 
   /** Keeps a record of the main channel. */
   addForward(record: StreamRecord, offset: number, lengthBytes: number): void {
+    if (this.#isFull()) return;
     const values = streamRecordValues(record, lengthBytes);
     const { name } = record;
-    this.#keep(() => {
+    this.#kept.push(() => {
       const place = { stream: 'main', streamOffset: 0, offset, lengthBytes } as const;
       return { direction: 'fwd', line: cut(dissectionLine({ kind: 'record', ...place, name, values })) };
     });
@@ -34,9 +35,10 @@ export class RecordLines {
 
   /** Keeps a record of the return path. */
   addReturn(record: ReturnPathRecord, offset: number, lengthBytes: number): void {
+    if (this.#isFull()) return;
     const { name } = record;
     const values = returnPathValues(record);
-    this.#keep(() => {
+    this.#kept.push(() => {
       const place = { stream: 'return path', streamOffset: 0, offset, lengthBytes } as const;
       return { direction: 'ret', line: cut(dissectionLine({ kind: 'record', ...place, name, values })) };
     });
@@ -52,9 +54,10 @@ export class RecordLines {
   }
 
   /** The first ones tell as much as the last, and what begins something is among them. */
-  #keep(write: () => RecordLine): void {
-    if (this.#kept.length < KEPT) this.#kept.push(write);
-    else this.#skipped += 1;
+  #isFull(): boolean {
+    const isFull = this.#kept.length >= KEPT;
+    if (isFull) this.#skipped += 1;
+    return isFull;
   }
 }
 

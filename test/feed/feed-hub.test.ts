@@ -4,6 +4,7 @@ import { FeedHub, type FeedPart, type FeedRun, type Viewer } from '../../src/fee
 import type { FeedFrame } from '../../src/feed/feed-messages.ts';
 import { FeedModel } from '../../src/feed/feed-model.ts';
 import { PageMap } from '../../src/feed/page-map.ts';
+import { FEED_PAGE } from '../../src/feed/page-runs.ts';
 
 const RIGHTS = { control: false, hold: false, repeat: false };
 const COUNT = 20_000;
@@ -16,6 +17,7 @@ class ScriptedRun implements FeedRun {
       block: 'ram',
       unit: 4096,
       count: COUNT,
+      initial: FEED_PAGE.MISSING,
       read: (from, into) => into.set(this.states.subarray(from, from + into.length)),
     },
   ]);

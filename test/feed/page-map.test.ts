@@ -16,6 +16,7 @@ function reader(block: string, states: Uint8Array): PageReader {
     block,
     unit: 4096,
     count: states.length,
+    initial: FEED_PAGE.MISSING,
     read: (from, into) => into.set(states.subarray(from, from + into.length)),
   };
 }
@@ -77,6 +78,7 @@ t.test('changes of any kind are seen in the end, within any budget', async (t) =
 t.test('changes that come while a snapshot is told are seen by who is told it', async (t) => {
   const real = Uint8Array.from({ length: 6000 }, (_, index) => index % 3);
   const map = new PageMap([reader('a', real)]);
+  map.changes(100_000);
   const viewer = view({ a: 6000 });
   const cursor = { block: 0, entry: 0 };
   let pieces = 0;
@@ -88,6 +90,24 @@ t.test('changes that come while a snapshot is told are seen by who is told it', 
   }
   t.ok(pieces > 10, `${pieces} pieces`);
   t.equal(Buffer.compare(viewer.known.get('a')!, real), 0);
+});
+
+t.test('with no time at all, every call looks at one stretch more', async (t) => {
+  const real = new Uint8Array(20_000).fill(3);
+  const map = new PageMap([reader('a', real)]);
+  const never = (): boolean => false;
+  const viewer = view({ a: 20_000 });
+  viewer.take(map.changes(10_000, never));
+  t.strictSame([...viewer.known.get('a')!.subarray(4095, 4097)], [3, 0]);
+  for (let call = 1; call < 5; call += 1) viewer.take(map.changes(10_000, never));
+  t.equal(Buffer.compare(viewer.known.get('a')!, real), 0, 'five stretches');
+
+  const late = view({ a: 20_000 });
+  const cursor = { block: 0, entry: 0 };
+  late.take(map.snapshot(cursor, 10_000, never));
+  t.strictSame(cursor, { block: 0, entry: 4096 });
+  for (let piece = 1; piece < 5; piece += 1) late.take(map.snapshot(cursor, 10_000, never));
+  t.equal(Buffer.compare(late.known.get('a')!, real), 0);
 });
 
 t.test('a few large pages are shown in parts, many small ones as they are', async (t) => {
