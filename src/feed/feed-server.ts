@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { MigrationError, TransportError } from '../errors.ts';
+import { refusalOf } from './allowed-request.ts';
 import { CONTROL_LIMIT_BYTES, decodeControl } from './feed-codec.ts';
 import type { FeedHub, Viewer } from './feed-hub.ts';
 import { type ControlMessage, FEED_SUBPROTOCOL } from './feed-messages.ts';
-import { isOwnOrigin } from './own-origin.ts';
 
 /** Where to listen. Port 0 takes a free one. */
 export interface FeedAddress {
@@ -93,7 +93,8 @@ export class FeedServer {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const path = new URL(request.url ?? '/', 'http://feed').pathname;
-    if (!isOwnOrigin(request, this.#options.host)) refuse(response, 403, 'not from another origin');
+    const refusal = refusalOf(request, this.#options.host);
+    if (refusal !== undefined) refuse(response, 403, refusal);
     else if (request.method !== 'GET') refuse(response, 405, 'only GET');
     else if (path === FEED_PATH) refuse(response, 426, `a WebSocket of the subprotocol ${FEED_SUBPROTOCOL}`);
     else if (this.#options.onGet?.(path, response) !== true) refuse(response, 404, 'nothing here');
@@ -106,24 +107,26 @@ export class FeedServer {
       socket.end(`HTTP/1.1 ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    this.#sockets.handleUpgrade(request, socket, head, (viewer) => this.#watch(viewer));
+    this.#sockets.handleUpgrade(request, socket, head, (viewer) => this.#watch(viewer, socket));
   }
 
   #refusal(request: IncomingMessage): string | undefined {
     const path = new URL(request.url ?? '/', 'http://feed').pathname;
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
     if (path !== FEED_PATH) return '404 Not Found';
-    if (!isOwnOrigin(request, this.#options.host)) return '403 Forbidden';
+    if (refusalOf(request, this.#options.host) !== undefined) return '403 Forbidden';
     if (!offered.includes(FEED_SUBPROTOCOL)) return '400 Bad Request';
     if (this.#sockets.clients.size >= MOST_VIEWERS) return '503 Service Unavailable';
     return undefined;
   }
 
-  #watch(socket: WebSocket): void {
+  #watch(socket: WebSocket, connection: Duplex): void {
     const viewer: Viewer = {
       get backlogBytes() {
         return socket.bufferedAmount;
       },
+      cork: () => connection.cork(),
+      uncork: () => connection.uncork(),
       take: (_frame, bytes) => socket.send(bytes, { binary: true }, () => undefined),
     };
     const detach = this.#options.hub.attach(viewer);

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
+import { refusalOf } from '../feed/allowed-request.ts';
 import { CONTROL_LIMIT_BYTES } from '../feed/feed-codec.ts';
 import { FEED_SUBPROTOCOL } from '../feed/feed-messages.ts';
-import { refusalOf } from './allowed-request.ts';
 import { type PageFile, readPageFiles } from './page-files.ts';
 import type { WatchRun } from './watch-run.ts';
 

@@ -3,6 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
+const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
+
 /** The name in a Host header, without port and brackets. */
 function nameOf(host: string): string {
   return host
@@ -12,15 +14,17 @@ function nameOf(host: string): string {
 }
 
 /**
- * Why a request is refused; undefined if it is not. A name that somebody else lets point here is not answered to, which
- * would make his page one of our origin; addresses cannot be used for that. Who sends no Origin is a program.
+ * Why a request is refused; undefined if it is not. A page under a name that somebody else lets point here is not answered
+ * to, for it would be one of our origin; addresses cannot be used for that. Who sends no Origin is a program, or loads
+ * a page: on a network programs may know us by names that we do not.
  */
 export function refusalOf({ headers }: IncomingMessage, listensOn: string): string | undefined {
   const { host, origin } = headers;
   if (host === undefined) return 'there is no Host';
   const name = nameOf(host);
   const isOurs = isIP(name) !== 0 || ['localhost', listensOn, hostname().toLowerCase()].includes(name);
-  if (!isOurs) return `the Host '${name.slice(0, 100)}' is none of ours`;
+  const mayBeKnownAs = origin === undefined && !LOOPBACK.includes(listensOn);
+  if (!isOurs && !mayBeKnownAs) return `the Host '${name.slice(0, 100)}' is none of ours`;
   if (origin === undefined) return undefined;
   const from = URL.canParse(origin) ? new URL(origin).host : '';
   return from === host.toLowerCase() ? undefined : 'it is from a page of another origin';
