@@ -84,7 +84,8 @@ function post(message: ToMain): void {
 
 /** For who watches; undefined where nobody may, and then none of it is kept. */
 const figures = shared.figures && new SharedFigures(shared.figures);
-const recordLines = options.isWatched === true ? new RecordLines() : undefined;
+const isWatched = options.isWatched === true;
+const recordLines = isWatched ? new RecordLines() : undefined;
 
 const port = new ReturnPathPort(shared.port, (bytes) => {
   channel?.write(bytes).catch(settle);
@@ -125,7 +126,7 @@ const migration = new IncomingMigration(
 
 function allocateRam(blocks: readonly RamBlockSpec[]): RamImage {
   const allocated = RamImage.allocate(blocks, 'missing');
-  const ram = options.isWatched === true ? allocated.withOrigins() : allocated;
+  const ram = isWatched ? allocated.withOrigins() : allocated;
   if (options.preallocates) for (const block of ram.blocks) block.commit();
   return ram;
 }
@@ -211,6 +212,7 @@ async function open(): Promise<ReplayChannel | undefined> {
       profile: options.profile,
       board: shared.board,
       collapseNs: options.collapseNs,
+      isWatched,
       onNews: (news) => take(() => migration.onPreemptNews(news)),
       onError(error) {
         take(() => {
@@ -231,7 +233,7 @@ async function open(): Promise<ReplayChannel | undefined> {
     },
     () => undefined, // told below
   );
-  await rehearseIncoming(() => isConnected);
+  await rehearseIncoming(() => isConnected, isWatched);
   channel = recorded(await accepted);
   // The first connection is the main one; 7.2 loads nothing before both are there (rule D101).
   if (options.preempt && options.profile !== '10.x') preemptChannel = recorded(await acceptSoon(listener));

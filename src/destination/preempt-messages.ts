@@ -13,6 +13,7 @@ export interface PreemptThreadData {
   readonly profile: Profile;
   readonly board: SharedFaultBoard;
   readonly collapseNs: number;
+  readonly isWatched: boolean;
   /** How many bytes have come on the channel, and when the last of them did, in monotonic ns; written by the thread. */
   readonly marks: SharedArrayBuffer;
   /** Brings one `PreemptRam`. */

@@ -22,6 +22,7 @@ export interface PreemptTakerOptions {
   readonly profile: Profile;
   readonly board: SharedFaultBoard;
   readonly collapseNs: number;
+  readonly isWatched: boolean;
   readonly onNews: (news: PreemptNews) => void;
   /** The channel brought what it must not, or the thread died. */
   readonly onError: (error: unknown) => void;
@@ -39,9 +40,9 @@ export class PreemptTaker {
   readonly #stopped: Promise<void>;
   #tellsNews = false;
 
-  constructor({ profile, board, collapseNs, onNews, onError }: PreemptTakerOptions) {
+  constructor({ onNews, onError, ...options }: PreemptTakerOptions) {
     const marks = this.#marks.buffer as SharedArrayBuffer;
-    const workerData: PreemptThreadData = { profile, board, collapseNs, marks, ram: this.#ram.port2 };
+    const workerData: PreemptThreadData = { ...options, marks, ram: this.#ram.port2 };
     this.#worker = new Worker(PREEMPT_ENTRY, {
       workerData,
       name: 'preempt',

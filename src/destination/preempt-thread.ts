@@ -101,4 +101,4 @@ port.on('message', (message: ToPreemptThread) => {
 });
 
 takePrecedence();
-await rehearsePreempt(() => owner.channels.length > 0);
+await rehearsePreempt(() => owner.channels.length > 0, data.isWatched);

@@ -1,6 +1,6 @@
 // Receives small migrations in memory, so that the compiler has done its work before a vCPU waits for a page.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RamImage } from '../machine/ram-block.ts';
+import { type RamBlockSpec, RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { encodeCommand } from '../protocol/commands.ts';
 import { joinBytes } from '../protocol/message.ts';
@@ -32,13 +32,14 @@ const PIECE_BYTES = 60_001;
 
 /**
  * Receives until `isOver`, or long enough. It is called while nobody has connected, so it costs no migration anything;
- * each turn is short, and a source that connects is seen at once.
+ * each turn is short, and a source that connects is seen at once. `isWatched` as the real one will be: code that was
+ * compiled without page origins is thrown away at the first page that has one.
  */
-export async function rehearseIncoming(isOver: () => boolean): Promise<void> {
+export async function rehearseIncoming(isOver: () => boolean, isWatched: boolean): Promise<void> {
   const stream = rehearsalStream();
   const deadlineMs = performance.now() + REHEARSAL_MS;
   while (performance.now() < deadlineMs) {
-    const migration = rehearsalMigration();
+    const migration = rehearsalMigration(isWatched);
     for (let at = 0; at < stream.length; at += PIECE_BYTES) {
       if (isOver()) return;
       migration.push(stream, at, Math.min(at + PIECE_BYTES, stream.length));
@@ -48,7 +49,7 @@ export async function rehearseIncoming(isOver: () => boolean): Promise<void> {
 }
 
 /** Takes requested pages, one at a time, until `isOver` or long enough: for the thread of a preempt channel. */
-export async function rehearsePreempt(isOver: () => boolean): Promise<void> {
+export async function rehearsePreempt(isOver: () => boolean, isWatched: boolean): Promise<void> {
   const body = new Uint8Array(TARGET_PAGE_BYTES).fill(1);
   const spec = { name: BLOCK, lengthBytes: PAGE_COUNT * TARGET_PAGE_BYTES, hostPageBytes: TARGET_PAGE_BYTES };
   const records = Array.from({ length: PAGE_COUNT }, (_, page) =>
@@ -56,10 +57,8 @@ export async function rehearsePreempt(isOver: () => boolean): Promise<void> {
   );
   const deadlineMs = performance.now() + REHEARSAL_MS;
   while (performance.now() < deadlineMs) {
-    const tally = new RamTally(RamImage.allocate([{ ...spec, kind: 'system' }], 'missing'), {
-      nowNs: monotonicNs,
-      collapseNs: 0,
-    });
+    const ram = rehearsalRam([{ ...spec, kind: 'system' }], isWatched);
+    const tally = new RamTally(ram, { nowNs: monotonicNs, collapseNs: 0 });
     tally.isPostcopy = true;
     const intake = new PreemptIntake('strict');
     const board = FaultBoard.allocate(1);
@@ -74,8 +73,13 @@ export async function rehearsePreempt(isOver: () => boolean): Promise<void> {
   }
 }
 
+function rehearsalRam(blocks: readonly RamBlockSpec[], isWatched: boolean): RamImage {
+  const ram = RamImage.allocate(blocks, 'missing');
+  return isWatched ? ram.withOrigins() : ram;
+}
+
 /** A core of its own, with nobody to tell anything. */
-function rehearsalMigration(): IncomingMigration {
+function rehearsalMigration(isWatched: boolean): IncomingMigration {
   const ignore = (): void => undefined;
   return new IncomingMigration(
     {
@@ -88,7 +92,7 @@ function rehearsalMigration(): IncomingMigration {
     },
     {
       reply: ignore,
-      createRam: (blocks) => RamImage.allocate(blocks, 'missing'),
+      createRam: (blocks) => rehearsalRam(blocks, isWatched),
       load: ignore,
       warn: ignore,
       nowNs: monotonicNs,

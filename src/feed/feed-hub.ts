@@ -9,6 +9,9 @@ export interface Viewer {
   /** Bytes that it has not taken yet. */
   readonly backlogBytes: number;
   take(frame: FeedFrame, bytes: Buffer): void;
+  /** Frames between these two may go together: a tick has several, and each write wakes who reads it. */
+  cork?(): void;
+  uncork?(): void;
 }
 
 /** A frame without its head. */
@@ -147,6 +150,7 @@ export class FeedHub {
   /** Makes the frames of a tick; returns how many of them tell of pages. */
   #tick(hasTimeFor = forAMoment): number {
     const run = this.#run!;
+    for (const { viewer } of this.#watching) viewer.cork?.();
     const changes = run.pages?.changes(PAGES_BUDGET_BYTES, hasTimeFor()) ?? [];
     for (const part of run.tick(monotonicNs())) this.tell(part);
     for (const body of changes) this.#broadcast({ kind: 'pages', ...body });
@@ -155,6 +159,7 @@ export class FeedHub {
       if (watching.isSlow && watching.viewer.backlogBytes < CAUGHT_UP_BYTES)
         this.#beginSnapshot(watching, hasTime);
       else if (!watching.isSlow) this.#goOnWithSnapshot(watching, hasTime);
+      watching.viewer.uncork?.();
     }
     return changes.length;
   }
