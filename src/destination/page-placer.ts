@@ -2,6 +2,7 @@
 import { MemoryMapError, ProtocolError, StateError } from '../errors.ts';
 import { PAGE_ORIGIN } from '../machine/page-origins.ts';
 import { PAGE_STATE } from '../machine/page-state.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
@@ -71,7 +72,7 @@ export class PagePlacer {
         { rule: 'D71' },
       );
     }
-    this.#page = offset / TARGET_PAGE_BYTES;
+    this.#page = pagesIn(offset);
     if (this.#tally.isPostcopy) this.#join(block);
     this.#isBodyOpen = true;
   }

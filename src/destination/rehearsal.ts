@@ -37,12 +37,16 @@ const PIECE_BYTES = 60_001;
  */
 export async function rehearseIncoming(isOver: () => boolean, isWatched: boolean): Promise<void> {
   const stream = rehearsalStream();
+  // As a socket does, always into the same bytes, so that pages lie there at any address.
+  const buffer = new Uint8Array(PIECE_BYTES);
   const deadlineMs = performance.now() + REHEARSAL_MS;
   while (performance.now() < deadlineMs) {
     const migration = rehearsalMigration(isWatched);
     for (let at = 0; at < stream.length; at += PIECE_BYTES) {
       if (isOver()) return;
-      migration.push(stream, at, Math.min(at + PIECE_BYTES, stream.length));
+      const piece = stream.subarray(at, at + PIECE_BYTES);
+      buffer.set(piece);
+      migration.push(buffer, 0, piece.length);
       await nextTurn();
     }
   }

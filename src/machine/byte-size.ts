@@ -15,7 +15,7 @@ export function parseByteSize(text: string): number {
       `expected a size such as 4096, 4K, 16M or 1G below 2^53, got '${text}'`,
     );
   }
-  return bytes;
+  return Math.trunc(bytes); // a product with a power is a double to V8, and so all that is reckoned from it
 }
 
 /** Writes bytes with the largest binary unit that divides them exactly (`16M`), else as plain bytes. */

@@ -4,7 +4,7 @@ import { MemoryMapError, StateError } from '../errors.ts';
 import { formatByteSize, isPowerOfTwo } from './byte-size.ts';
 import { PageOrigins } from './page-origins.ts';
 import { PAGE_STATE, PAGE_STATE_NAMES, type PageState } from './page-state.ts';
-import { allocateSegments, RamMemory, TARGET_PAGE_BYTES } from './ram-memory.ts';
+import { allocateSegments, pagesIn, RamMemory, TARGET_PAGE_BYTES } from './ram-memory.ts';
 import { SharedBitmap } from './shared-bitmap.ts';
 
 /** Smallest host page, the target page size. */
@@ -66,7 +66,7 @@ export class RamBlock extends RamMemory {
     segments?: readonly SharedArrayBuffer[],
   ): RamBlock {
     checkSpec(spec);
-    const targetPageCount = spec.lengthBytes / TARGET_PAGE_BYTES;
+    const targetPageCount = pagesIn(spec.lengthBytes);
     const bitmap = () => SharedBitmap.allocate(targetPageCount).buffer;
     const block = new RamBlock({
       spec,
@@ -90,8 +90,8 @@ export class RamBlock extends RamMemory {
     this.shared = shared;
     this.spec = spec;
     this.hostPageBytes = spec.hostPageBytes;
-    this.hostPageCount = spec.lengthBytes / spec.hostPageBytes;
-    this.targetPagesPerHostPage = spec.hostPageBytes / TARGET_PAGE_BYTES;
+    this.hostPageCount = pagesIn(spec.lengthBytes, spec.hostPageBytes);
+    this.targetPagesPerHostPage = pagesIn(spec.hostPageBytes);
     this.dirtyLog = new SharedBitmap(shared.dirtyLog, this.targetPageCount);
     this.dirty = new SharedBitmap(shared.dirty, this.targetPageCount);
     this.sent = new SharedBitmap(shared.sent, this.targetPageCount);
@@ -148,12 +148,12 @@ export class RamBlock extends RamMemory {
    */
   discardRange(startBytes: number, lengthBytes: number): void {
     this.#checkDiscard(startBytes, lengthBytes);
-    const firstHostPage = startBytes / this.hostPageBytes;
-    const hostPageCount = lengthBytes / this.hostPageBytes;
+    const firstHostPage = pagesIn(startBytes, this.hostPageBytes);
+    const hostPageCount = pagesIn(lengthBytes, this.hostPageBytes);
     for (let i = 0; i < hostPageCount; i += 1) {
       Atomics.store(this.#states, firstHostPage + i, PAGE_STATE.MISSING);
     }
-    this.#forgetReceived(startBytes / TARGET_PAGE_BYTES, lengthBytes / TARGET_PAGE_BYTES);
+    this.#forgetReceived(pagesIn(startBytes), pagesIn(lengthBytes));
   }
 
   /**

@@ -5,6 +5,14 @@ import { MemoryMapError } from '../errors.ts';
 
 /** Size of a target page, the unit of the wire and of guest accesses. */
 export const TARGET_PAGE_BYTES = 4096;
+
+/**
+ * How many whole pages there are in so many bytes. Not just `/`: what that gives is a double to V8, however whole, and the
+ * code of a hot path that was compiled for small integers is thrown away when one comes.
+ */
+export function pagesIn(lengthBytes: number, pageBytes = TARGET_PAGE_BYTES): number {
+  return Math.floor(lengthBytes / pageBytes);
+}
 /** log2 of the target pages in one segment. */
 export const SEGMENT_PAGES_LOG2 = 18;
 /** 32-bit words in a target page. */
@@ -58,7 +66,7 @@ export class RamMemory {
   constructor(name: string, segments: readonly SharedArrayBuffer[], lengthBytes: number) {
     this.name = name;
     this.lengthBytes = lengthBytes;
-    this.targetPageCount = lengthBytes / TARGET_PAGE_BYTES;
+    this.targetPageCount = pagesIn(lengthBytes);
     this.#bytes = segments.map((segment) => Buffer.from(segment));
     this.#words = segments.map((segment) => new Uint32Array(segment));
     this.#signedWords = segments.map((segment) => new Int32Array(segment));

@@ -18,7 +18,8 @@ export function readBe64(bytes: Uint8Array, at: number): number {
     const hex = upper.toString(16) + lower.toString(16).padStart(8, '0');
     throw new LimitError('integer-too-large', `expected an integer below 2^53, found 0x${hex}`);
   }
-  return upper * TWO_32 + lower;
+  // A sum with 2^32 is a double to V8, and code that was compiled for small integers is thrown away when it meets one.
+  return upper === 0 ? lower : upper * TWO_32 + lower;
 }
 
 /** Writes the unsigned 32-bit integer `value` at `at`. */

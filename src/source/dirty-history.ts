@@ -1,5 +1,5 @@
 // Remembers in which of the last bitmap syncs each placement page was found dirtied.
-import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 import type { PlacedBlock } from './page-unit.ts';
 
 /** Syncs that are remembered. */
@@ -27,7 +27,7 @@ export class DirtyHistory {
   constructor(blocks: readonly PlacedBlock[]) {
     let start = 0;
     this.#blocks = blocks.map((block) => {
-      const pagesPerUnit = block.placementPageBytes / TARGET_PAGE_BYTES;
+      const pagesPerUnit = pagesIn(block.placementPageBytes);
       const marks = new Uint32Array(block.ram.targetPageCount / pagesPerUnit);
       const history = { block, start, unitShift: Math.log2(pagesPerUnit), marks };
       start += block.ram.targetPageCount;

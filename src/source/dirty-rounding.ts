@@ -1,5 +1,6 @@
 // Rounds dirty state to placement pages and turns it into discards (rules S11 to S13).
 import type { RamBlock } from '../machine/ram-block.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 import { encodeCommand } from '../protocol/commands.ts';
 import type { ByteRange } from '../protocol/fields.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
@@ -12,7 +13,7 @@ const RANGES_PER_DISCARD = 12;
  * they were sent and are clean, so discarding them is the amplification that a larger page costs.
  */
 export function roundToPlacementPages(block: RamBlock, placementPageBytes: number): number {
-  const pagesPerUnit = placementPageBytes / TARGET_PAGE_BYTES;
+  const pagesPerUnit = pagesIn(placementPageBytes);
   if (pagesPerUnit === 1) return 0;
   let addedCount = 0;
   for (let page = block.dirty.nextSet(0); page !== -1; ) {

@@ -1,7 +1,7 @@
 // Bounds the background bytes under way on a channel, so that a requested page never waits behind megabytes of them.
 
 /** PINGs of a window have these values, out of the way of QEMU's and of the negotiation's cookie; they wrap. */
-const FIRST_VALUE = 0x100;
+export const FIRST_FLIGHT_PING = 0x100;
 const VALUE_COUNT = 0x1000_0000;
 /** Until something is known of the link. */
 const INITIAL_BYTES = 1024 * 1024;
@@ -59,7 +59,7 @@ export class FlightWindow {
 
   /** Bytes to send at once, at most. */
   get batchBytes(): number {
-    return this.windowBytes / PINGS_PER_WINDOW;
+    return Math.ceil(this.windowBytes / PINGS_PER_WINDOW);
   }
 
   /**
@@ -89,7 +89,7 @@ export class FlightWindow {
 
   /** The value of a PING that leaves now. */
   ping(nowNs: number): number {
-    const value = FIRST_VALUE + (this.#pingCount % VALUE_COUNT);
+    const value = FIRST_FLIGHT_PING + (this.#pingCount % VALUE_COUNT);
     this.#pingCount += 1;
     this.#pingedBytes = this.#sentBytes;
     this.#unanswered.push({
@@ -124,6 +124,6 @@ export class FlightWindow {
 
   #fit(): void {
     const wanted = Math.max(...this.#rates) * (ROUND_TRIPS * this.#roundTripNs + SLACK_NS);
-    this.#windowBytes = Math.min(MOST_BYTES, Math.max(LEAST_FLIGHT_BYTES, wanted));
+    this.#windowBytes = Math.min(MOST_BYTES, Math.max(LEAST_FLIGHT_BYTES, Math.ceil(wanted)));
   }
 }

@@ -1,5 +1,5 @@
 // Which of two threads sends a placement page after the switchover: each is sent by the one that claims it first.
-import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 import type { PageUnit, PlacedBlock } from './page-unit.ts';
 
 const FREE = 0;
@@ -41,7 +41,7 @@ export class PageClaims {
 
   /** Whether this claimant has the placement page that holds a target page. */
   has(block: PlacedBlock, page: number, claimant: Claimant): boolean {
-    const pagesPerUnit = block.placementPageBytes / TARGET_PAGE_BYTES;
+    const pagesPerUnit = pagesIn(block.placementPageBytes);
     return Atomics.load(this.#owners.get(block)!, Math.floor(page / pagesPerUnit)) === claimant;
   }
 }

@@ -1,5 +1,6 @@
 // Decides which placement page goes next after the switchover: requested ones first, then what is pushed.
 import { LimitError, MemoryMapError, ProtocolError } from '../errors.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 import { hex } from '../protocol/bytes.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { CLAIMANT, type PageClaims } from './page-claims.ts';
@@ -119,8 +120,8 @@ export class PageOrder {
         `${where}: expected at most ${REQUEST_LIMIT} to wait, found more`,
       );
     }
-    const nextPage = start / TARGET_PAGE_BYTES;
-    const endPage = nextPage + lengthBytes / TARGET_PAGE_BYTES;
+    const nextPage = pagesIn(start);
+    const endPage = nextPage + pagesIn(lengthBytes);
     if (this.#claims?.has(block, nextPage, CLAIMANT.PREEMPT) && this.#isClean(block, nextPage, endPage)) {
       // Another thread has answered it, so nobody waits for this one.
       this.#push.requested(this.#line.positionOf(block, nextPage), true);

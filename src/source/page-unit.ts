@@ -1,6 +1,6 @@
 // The placement page, the unit in which pages are sent after the switchover.
 import type { RamBlock } from '../machine/ram-block.ts';
-import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 
 /** A block and how it is placed. */
 export interface PlacedBlock {
@@ -21,6 +21,6 @@ export interface PageUnit {
 
 /** The placement page that holds a target page. */
 export function unitOf(block: PlacedBlock, page: number, isRequested: boolean): PageUnit {
-  const pageCount = block.placementPageBytes / TARGET_PAGE_BYTES;
+  const pageCount = pagesIn(block.placementPageBytes);
   return { block, firstPage: page - (page % pageCount), pageCount, isRequested };
 }

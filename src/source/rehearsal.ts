@@ -3,6 +3,7 @@ import { RamImage } from '../machine/ram-block.ts';
 import { monotonicNs } from '../monotonic-clock.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { encodeReturnPath } from '../protocol/return-path-messages.ts';
+import { FIRST_FLIGHT_PING } from './flight-window.ts';
 import { OutgoingMigration } from './outgoing.ts';
 import { PageClaims } from './page-claims.ts';
 import { ANSWERED, RequestAnswers } from './request-answers.ts';
@@ -15,6 +16,14 @@ const BLOCK = {
 } as const;
 /** About as long as V8 takes to notice and to optimise all that runs once per page. */
 const REHEARSAL_MS = 100;
+/** A destination asks for the last page of all, again and again, so often. */
+const BATCHES_PER_REQUEST = 4;
+const REQUEST = {
+  name: 'REQ_PAGES_ID',
+  block: BLOCK.name,
+  start: BLOCK.lengthBytes - TARGET_PAGE_BYTES,
+  length: TARGET_PAGE_BYTES,
+} as const;
 /** Less RAM than this is sent before a rehearsal would be over. */
 const WORTH_IT_BYTES = 128 * 2 ** 20;
 
@@ -38,12 +47,22 @@ export function rehearseOutgoing(ramBytes: number): void {
       guest: { mmu: 'radix', guestPageBytes: TARGET_PAGE_BYTES },
       preempt: 'none',
       breaksHugePages: true,
-      flight: 'unbounded',
+      flight: 'auto',
     });
     const steps = migration.run();
+    let ping = FIRST_FLIGHT_PING;
+    let batches = 0;
     for (let step = steps.next(monotonicNs()); step.done !== true; step = steps.next(monotonicNs())) {
-      if (step.value.do === 'await-return-path') break; // SHUT, which nobody will send
       if (step.value.do === 'stop-guest') migration.devices = [];
+      if (step.value.do === 'send' && step.value.class === 'background') {
+        batches += 1;
+        if (batches % BATCHES_PER_REQUEST === 0) migration.onReturnPath(REQUEST, monotonicNs());
+      }
+      if (step.value.do !== 'await-return-path') continue;
+      if (step.value.what === 'SHUT') break; // which nobody will send
+      for (const { isHere } = step.value; !isHere(); ping += 1) {
+        migration.onReturnPath({ name: 'PONG', value: ping }, monotonicNs());
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 // Answers requests as they are read from the return path, beside the thread that decides: those for small pages that are still to be sent.
 import type { RamImage } from '../machine/ram-block.ts';
+import { pagesIn } from '../machine/ram-memory.ts';
 import type { Profile } from '../protocol/profile.ts';
 import { TARGET_PAGE_BYTES } from '../protocol/ram-records.ts';
 import { ReturnPathDecoder, type ReturnPathRecord } from '../protocol/return-path-decoder.ts';
@@ -87,8 +88,8 @@ export class RequestAnswers {
     if (block === undefined || !isGood || start + lengthBytes > block.ram.lengthBytes) return;
     // A longer request could not be answered at once.
     if (lengthBytes > ANSWERED_PAGE_BYTES) return;
-    const endPage = (start + lengthBytes) / TARGET_PAGE_BYTES;
-    for (let page = start / TARGET_PAGE_BYTES; page < endPage; ) {
+    const endPage = pagesIn(start + lengthBytes);
+    for (let page = pagesIn(start); page < endPage; ) {
       const unit = unitOf(block, page, true);
       if (block.ram.dirty.test(unit.firstPage) && claims.take(unit, CLAIMANT.PREEMPT)) this.#append(unit);
       page = unit.firstPage + unit.pageCount;

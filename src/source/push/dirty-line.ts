@@ -1,5 +1,5 @@
 // All RAM blocks end to end, as one line of target pages, and where on it dirty placement pages are.
-import { TARGET_PAGE_BYTES } from '../../protocol/ram-records.ts';
+import { pagesIn } from '../../machine/ram-memory.ts';
 import { type PageUnit, type PlacedBlock, unitOf } from '../page-unit.ts';
 import { DirtyScan } from './dirty-scan.ts';
 
@@ -35,7 +35,7 @@ export class DirtyLine {
     let start = 0;
     this.#stretches = blocks.map((block, index) => {
       const end = start + block.ram.targetPageCount;
-      const pagesPerUnit = block.placementPageBytes / TARGET_PAGE_BYTES;
+      const pagesPerUnit = pagesIn(block.placementPageBytes);
       // A peer's number, which no rule makes a multiple.
       const { hostPageBytes = block.placementPageBytes } = block;
       const pagesPerHostPage = Math.floor(hostPageBytes / block.placementPageBytes) * pagesPerUnit;
