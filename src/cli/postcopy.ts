@@ -17,6 +17,9 @@ interface Command {
   readonly run: (args: Arguments) => Promise<number>;
 }
 
+/** After a command is over nothing may keep the process for longer. */
+const LINGER_MS = 1000;
+
 const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { help: DEMO_HELP, run: demoCommand },
   source: { help: SOURCE_HELP, run: sourceCommand },
@@ -84,3 +87,5 @@ function report(error: unknown): number {
 process.exitCode = await main(process.argv.slice(2)).catch(report);
 // A parent's message channel would keep this process alive.
 if (process.connected) process.disconnect();
+// A host name that is being looked up would too, for as long as the resolver tries.
+setTimeout(() => process.exit(), LINGER_MS).unref();
