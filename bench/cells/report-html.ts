@@ -3,8 +3,8 @@ import { columnAxes, labelCells } from './cell-labels.ts';
 import type { CellSummary } from './cell-summary.ts';
 import { formatSummary } from './figure-text.ts';
 import { FIGURES, type FigureName } from './figures.ts';
+import { causePlot } from './html/cause-plot.ts';
 import { histogramPlots } from './html/histogram-plot.ts';
-import { hopPlot } from './html/hop-plot.ts';
 import { type Content, element, type Markup, stylesheet } from './html/markup.ts';
 import { pagePlots } from './html/page-plot.ts';
 import { rowPlot } from './html/row-plot.ts';
@@ -117,7 +117,11 @@ export function reportHtml(summaries: readonly CellSummary[], title: string): st
       'Pages that are present at the destination, from when the source connected: of the run whose migration time is the median. The upright line is the switchover. A host page is present when all of it has come, so large ones make steps.',
       timePlots(rows),
     ),
-    ...section('Where the mean stall went', 'The mean stall of each cell, cut into its hops.', hopPlot(rows)),
+    ...section(
+      'Where the mean stall went',
+      'The mean stall of each cell, cut into what its vCPU waited for (docs/anatomy.md).',
+      causePlot(rows),
+    ),
     ...section(
       'All cells',
       'Median over the runs; ± is the farthest run from it. ! marks a stall under its floor: the page was under way before its fault, or the floor is of a slower link. A guest is verified when its final RAM is that of the same guest run without migration, in every run.',

@@ -168,6 +168,16 @@ t.test('the page is whole, needs nothing from elsewhere, and escapes what it is 
   t.match(html, 'prefers-color-scheme:dark');
 });
 
+t.test('what stalls waited for is stacked, and only what they did wait for', async (t) => {
+  const html = reportHtml(
+    summariseCells([storedRun({}, 1, completedRun({ count: 2, stallNs: 3e6, floorNs: 1e6 }))]),
+    'one cell',
+  );
+  t.match(html, /width:75\.00%" title="the rest of the page: 2\.25 ms, 75 %">75 %</);
+  t.match(html, /width:25\.00%" title="the first 4 KiB of the page, on the wire: 750 us, 25 %">25 %</);
+  t.notMatch(html, 'the vCPU, to be woken');
+});
+
 t.test('pages over time: the run of the median, stacked, with the switchover', async (t) => {
   const run = (totalNs: number, present: readonly number[]) => {
     const made = completedRun({ count: 1, stallNs: 1e6, floorNs: 1e5 });

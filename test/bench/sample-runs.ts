@@ -3,6 +3,7 @@ import { type Cell, DEFAULT_CELL } from '../../bench/cells/axes.ts';
 import { runKey } from '../../bench/cells/cell-key.ts';
 import type { CellRun, StoredRun } from '../../bench/cells/stored-run.ts';
 import type { MigrationResult } from '../../src/telemetry/result.ts';
+import { type CausesNs, STALL_CAUSE_NAMES } from '../../src/telemetry/stall-causes.ts';
 import { DESTINATION, SOURCE } from '../telemetry/sample-results.ts';
 
 /** Where sample runs were made up. */
@@ -26,6 +27,8 @@ export interface SampleStalls {
   readonly stallNs: number;
   readonly floorNs: number;
 }
+
+const NO_CAUSES = Object.fromEntries(STALL_CAUSE_NAMES.map((cause) => [cause, 0])) as CausesNs;
 
 /** A cell with some values of its own. */
 export function cellWith(values: Partial<Cell>): Cell {
@@ -51,6 +54,10 @@ function destinationOf({ count, stallNs, floorNs }: SampleStalls): MigrationResu
       totalNs: count * stallNs,
       latencyBuckets: buckets,
       perBlock: [{ ...block, count, p50Ns: stallNs, totalNs: count * stallNs, floorNs, underFloor: 0 }],
+      causes: {
+        ...DESTINATION.stalls!.causes,
+        totalsNs: { ...NO_CAUSES, wire: (count * stallNs) / 4, restOfPage: (count * stallNs * 3) / 4 },
+      },
       hops: { queueNs: 0, firstByteNs: stallNs / 4, placeNs: stallNs / 2, resumeNs: stallNs / 4 },
     },
   };

@@ -4,6 +4,9 @@
 const LIGHT = ['#2a78d6', '#c05a12', '#12805c', '#7a4fd0', '#c2384a', '#7d6608', '#0f7f8c', '#a33d86'];
 const DARK = ['#5ea2f0', '#f0913c', '#3cc492', '#ac8df5', '#f27a86', '#d0b13a', '#45bccb', '#e184c6'];
 
+/** How many there are, in classes `back-1` and so on. */
+export const COLOUR_COUNT = LIGHT.length;
+
 function colors(palette: readonly string[]): string {
   return palette.map((color, index) => `--c${index + 1}:${color};`).join('');
 }
@@ -42,4 +45,5 @@ svg{display:block;max-width:100%;height:auto}.scroll svg{max-width:none}
 .diamond{width:9px;height:9px;border:2px solid var(--c2);transform:rotate(45deg);border-radius:0}
 .stack{display:flex;height:20px;gap:1px}.part{display:block;overflow:hidden;color:var(--page);font-size:11px;line-height:20px;text-align:center}
 ${CLASSES}
+.hatched{background-image:repeating-linear-gradient(45deg,transparent 0 3px,var(--page) 3px 4px)}
 `;
