@@ -34,12 +34,16 @@ export interface FeedRights {
   readonly repeat: boolean;
 }
 
-/** How often frames are made. */
-export const TICK_MS = 100;
+/** How often frames are made, at most. */
+const TICK_MS = 100;
+/** And at least, however long a tick takes. */
+const LONGEST_TICK_MS = 1000;
+/** Ticks take so much of a processor, and no more: where they take long, because others need it too, they come seldom. */
+const TICK_SHARE = 0.01;
 /** Frames about pages of one tick; what does not fit waits for the next. */
 const PAGES_BUDGET_BYTES = 256 * 1024;
 /** Looking for changed pages may take so much of a tick, and snapshots as much again: the migration needs the processor. */
-const PAGES_BUDGET_NS = 1e6;
+const PAGES_BUDGET_NS = 0.5e6;
 /** A viewer with so much untaken gets nothing until it has taken nearly all of it. */
 const SLOW_BYTES = 1024 * 1024;
 const CAUGHT_UP_BYTES = 64 * 1024;
@@ -102,7 +106,7 @@ export class FeedHub {
     this.#run = run;
     this.#last.clear();
     this.#passes = [];
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    if (this.#timer === undefined) this.#tickIn(TICK_MS);
     this.refresh();
   }
 
@@ -142,9 +146,18 @@ export class FeedHub {
 
   /** The run stands still: tells all that a tick has not told yet, and ticks no more until another run begins. */
   settle(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     for (let round = 0; round < SETTLE_ROUNDS && this.#tick(atLeisure) > 0; round += 1);
+  }
+
+  #tickIn(waitMs: number): void {
+    this.#timer = setTimeout(() => {
+      const beganMs = performance.now();
+      this.#tick();
+      const neededMs = (performance.now() - beganMs) / TICK_SHARE;
+      this.#tickIn(Math.min(LONGEST_TICK_MS, Math.max(TICK_MS, neededMs)));
+    }, waitMs).unref();
   }
 
   /** Makes the frames of a tick; returns how many of them tell of pages. */
