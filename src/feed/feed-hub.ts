@@ -54,16 +54,6 @@ const KEPT_PASSES = 256;
 /** Kinds of which a snapshot tells the last one, in this order. */
 const LAST_OF = ['state', 'negotiation', 'vcpus', 'totals', 'rates', 'stalls', 'records', 'result'] as const;
 
-function forAMoment(): HasTime {
-  const endNs = monotonicNs() + PAGES_BUDGET_NS;
-  return () => monotonicNs() < endNs;
-}
-
-/** Of a run that stands still, which nobody holds up. */
-function atLeisure(): HasTime {
-  return () => true;
-}
-
 interface Watching {
   readonly viewer: Viewer;
   /** Where its snapshot of the pages goes on; undefined when it has all been told. */
@@ -83,6 +73,8 @@ export class FeedHub {
   #seq = 0;
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** The run has ended, and no other has begun: ticks go on only until every viewer has been told all. */
+  #standsStill = false;
   /** Sees every part that is made, whether anybody watches or not. */
   onPart: (part: FeedPart) => void = () => undefined;
 
@@ -106,7 +98,7 @@ export class FeedHub {
     this.#run = run;
     this.#last.clear();
     this.#passes = [];
-    if (this.#timer === undefined) this.#tickIn(TICK_MS);
+    this.#standsStill = false;
     this.refresh();
   }
 
@@ -117,6 +109,7 @@ export class FeedHub {
       if (watching.isSlow) this.#drop(watching);
       else this.#beginSnapshot(watching);
     }
+    this.#goOn();
   }
 
   /** Tells all viewers. */
@@ -140,34 +133,53 @@ export class FeedHub {
   attach(viewer: Viewer): () => void {
     const watching: Watching = { viewer, cursor: undefined, isSlow: false, dropped: 0 };
     this.#watching.add(watching);
-    if (this.#run !== undefined) this.#beginSnapshot(watching);
+    if (this.#run !== undefined) {
+      this.#beginSnapshot(watching);
+      this.#goOn();
+    }
     return () => this.#watching.delete(watching);
   }
 
-  /** The run stands still: tells all that a tick has not told yet, and ticks no more until another run begins. */
+  /** The run stands still: tells all that a tick has not told yet; there is no more to tell until another run begins. */
   settle(): void {
+    this.#standsStill = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (let round = 0; round < SETTLE_ROUNDS && this.#tick(atLeisure) > 0; round += 1);
+    for (let round = 0; round < SETTLE_ROUNDS && this.#tick() > 0; round += 1);
+    this.#goOn();
   }
 
-  #tickIn(waitMs: number): void {
+  /** Ticks again after a while, if there is anything to be told then. */
+  #goOn(waitMs = TICK_MS): void {
+    if (this.#timer !== undefined || (this.#standsStill && this.#isAllTold)) return;
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       const beganMs = performance.now();
       this.#tick();
       const neededMs = (performance.now() - beganMs) / TICK_SHARE;
-      this.#tickIn(Math.min(LONGEST_TICK_MS, Math.max(TICK_MS, neededMs)));
+      this.#goOn(Math.min(LONGEST_TICK_MS, Math.max(TICK_MS, neededMs)));
     }, waitMs).unref();
   }
 
+  get #isAllTold(): boolean {
+    return [...this.#watching].every(({ isSlow, cursor }) => !isSlow && cursor === undefined);
+  }
+
+  /** How long pages may be looked at: a moment, or as long as it takes in a run that stands still, which nobody holds up. */
+  #beginLook(): HasTime {
+    if (this.#standsStill) return () => true;
+    const endNs = monotonicNs() + PAGES_BUDGET_NS;
+    return () => monotonicNs() < endNs;
+  }
+
   /** Makes the frames of a tick; returns how many of them tell of pages. */
-  #tick(hasTimeFor = forAMoment): number {
+  #tick(): number {
     const run = this.#run!;
     for (const { viewer } of this.#watching) viewer.cork?.();
-    const changes = run.pages?.changes(PAGES_BUDGET_BYTES, hasTimeFor()) ?? [];
+    const changes = run.pages?.changes(PAGES_BUDGET_BYTES, this.#beginLook()) ?? [];
     for (const part of run.tick(monotonicNs())) this.tell(part);
     for (const body of changes) this.#broadcast({ kind: 'pages', ...body });
-    const hasTime = hasTimeFor();
+    const hasTime = this.#beginLook();
     for (const watching of this.#watching) {
       if (watching.isSlow && watching.viewer.backlogBytes < CAUGHT_UP_BYTES)
         this.#beginSnapshot(watching, hasTime);
@@ -202,7 +214,7 @@ export class FeedHub {
     this.#dropped += 1;
   }
 
-  #beginSnapshot(watching: Watching, hasTime = forAMoment()): void {
+  #beginSnapshot(watching: Watching, hasTime = this.#beginLook()): void {
     watching.isSlow = false;
     const { viewer, dropped } = watching;
     const hello = {
@@ -227,7 +239,7 @@ export class FeedHub {
     const { viewer, cursor } = watching;
     if (cursor === undefined || viewer.backlogBytes > SLOW_BYTES / 2) return;
     const bodies = this.#run!.pages!.snapshot(cursor, PAGES_BUDGET_BYTES, hasTime);
-    if (bodies.length === 0) watching.cursor = undefined;
+    if (this.#run!.pages!.isAtEnd(cursor)) watching.cursor = undefined;
     for (const body of bodies) this.#give(viewer, { kind: 'pages', ...body });
   }
 

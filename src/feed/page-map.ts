@@ -94,6 +94,11 @@ export class PageMap {
     return bodies;
   }
 
+  /** Whether a snapshot has been told up to the last entry. */
+  isAtEnd({ block }: PageCursor): boolean {
+    return block === this.#blocks.length;
+  }
+
   /**
    * The next piece of a snapshot, from the cursor on, in about `budgetBytes` and at least one stretch; empty when it has
    * all been told.
