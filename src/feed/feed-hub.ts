@@ -37,8 +37,8 @@ export interface FeedRights {
 /** How often frames are made, at most. */
 const TICK_MS = 100;
 /** And at least, however long a tick takes. */
-const LONGEST_TICK_MS = 1000;
-/** Ticks take so much of a processor, and no more: where they take long, because others need it too, they come seldom. */
+const LONGEST_TICK_MS = 250;
+/** Where ticks take more of a processor, or others need it too, they come less often. */
 const TICK_SHARE = 0.01;
 /** Frames about pages of one tick; what does not fit waits for the next. */
 const PAGES_BUDGET_BYTES = 256 * 1024;
