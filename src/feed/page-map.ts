@@ -114,7 +114,10 @@ export class PageMap {
         const state = shown[end]!;
         const limit = Math.min(reader.count, end + STRETCH);
         let next = end + 1;
-        while (next < limit && shown[next] === state) next += 1;
+        // Most stretches are of one state: one comparison with itself, moved by one entry, tells.
+        const mayBeOne = shown[limit - 1] === state;
+        if (mayBeOne && shown.compare(shown, end, limit - 1, end + 1, limit) === 0) next = limit;
+        else while (next < limit && shown[next] === state) next += 1;
         if (!writer.add(state, next - end)) break;
         end = next;
       } while (end < reader.count && hasTime());
