@@ -98,11 +98,6 @@ const COUNTED: readonly (readonly [keyof FeedBody<'totals'>, NameOf<'counter'>, 
   ['faults', 'postcopy_faults_total', {}],
 ];
 
-/** Whether totals are those of another run than the ones before. */
-function isAnew(totals: FeedBody<'totals'>, before: FeedBody<'totals'>): boolean {
-  return COUNTED.some(([key]) => totals[key] < before[key]);
-}
-
 /** Metrics of one end. */
 export class RunMetrics {
   readonly #registry = new Registry();
@@ -110,8 +105,9 @@ export class RunMetrics {
   readonly #gauges = new Map<string, Gauge>();
   readonly #stalls: Histogram;
   readonly #hub: FeedHub;
-  /** The last part of each kind that comes at every tick: nobody reads them as often as they come. */
+  /** What comes at every tick is kept as plain numbers, and reckoned up when somebody reads it. */
   readonly #latest = new Map<FeedKind, FeedPart>();
+  readonly #uncounted = COUNTED.map(() => 0);
   #before: FeedBody<'totals'> | undefined;
   #droppedBefore = 0;
 
@@ -138,6 +134,10 @@ export class RunMetrics {
   /** What Prometheus reads, and its content type. */
   async print(): Promise<{ readonly text: string; readonly contentType: string }> {
     for (const part of this.#latest.values()) this.#apply(part);
+    for (const [index, [, name, labels]] of COUNTED.entries()) {
+      this.#count(name, this.#uncounted[index]!, labels);
+      this.#uncounted[index] = 0;
+    }
     this.#set('postcopy_feed_viewers', this.#hub.viewerCount);
     this.#count('postcopy_feed_dropped_frames_total', this.#hub.droppedFrames - this.#droppedBefore);
     this.#droppedBefore = this.#hub.droppedFrames;
@@ -145,9 +145,8 @@ export class RunMetrics {
   }
 
   #take(part: FeedPart): void {
+    if (part.kind === 'totals') this.#takeTotals(part);
     if (part.kind === 'totals' || part.kind === 'rates' || part.kind === 'vcpus') {
-      const before = this.#latest.get('totals') as FeedBody<'totals'> | undefined;
-      if (part.kind === 'totals' && before !== undefined && isAnew(part, before)) this.#takeTotals(before);
       this.#latest.set(part.kind, part);
     } else {
       this.#apply(part);
@@ -157,7 +156,8 @@ export class RunMetrics {
   #apply(part: FeedPart): void {
     switch (part.kind) {
       case 'totals':
-        this.#takeTotals(part);
+        this.#set('postcopy_memory_bytes', part.totalBytes);
+        this.#set('postcopy_present_bytes', part.presentBytes);
         return;
       case 'rates':
         this.#set('postcopy_dirty_bytes', part.dirty);
@@ -192,10 +192,10 @@ export class RunMetrics {
 
   /** They begin anew with each run, and a counter never does. */
   #takeTotals(totals: FeedBody<'totals'>): void {
-    const before = this.#before !== undefined && !isAnew(totals, this.#before) ? this.#before : undefined;
-    for (const [key, name, labels] of COUNTED) this.#count(name, totals[key] - (before?.[key] ?? 0), labels);
-    this.#set('postcopy_memory_bytes', totals.totalBytes);
-    this.#set('postcopy_present_bytes', totals.presentBytes);
+    for (const [index, [key]] of COUNTED.entries()) {
+      const before = this.#before?.[key] ?? 0;
+      this.#uncounted[index]! += totals[key] >= before ? totals[key] - before : totals[key];
+    }
     this.#before = totals;
   }
 
